@@ -1,0 +1,64 @@
+# geodns and vipd. `make` alone says what there is.
+GO        ?= go
+GO_NEEDED := 1.26
+PORT      ?= 5300
+FUZZTIME  ?= 20s
+export GOTOOLCHAIN ?= local
+
+.PHONY: help run test lint bench fuzz build audit check-go tools clean
+
+help:
+	@echo "geodns and vipd need Go $(GO_NEEDED) or newer (this machine: $$($(GO) version 2>/dev/null || echo none)), git and make."
+	@echo
+	@echo "  make run     build geodns and run the embedded example on 127.0.0.1:$(PORT) (PORT=… for another)"
+	@echo "  make test    install what the tests need (Debian packages, services not started) and run them"
+	@echo "  make build   bin/geodns"
+	@echo "  make lint    gofmt, go vet, staticcheck"
+	@echo "  make bench   micro-benchmarks, and CPU per query beside gdnsd and knot"
+	@echo "  make fuzz    each fuzz target for FUZZTIME=$(FUZZTIME)"
+	@echo "  make audit   known vulnerabilities of the dependencies (needs the network)"
+
+check-go:
+	@v=$$($(GO) env GOVERSION 2>/dev/null | sed 's/^go//'); \
+	if [ -z "$$v" ]; then echo "no Go found: install Go $(GO_NEEDED) or newer (https://go.dev/dl/)" >&2; exit 1; fi; \
+	if [ "$$(printf '%s\n' $(GO_NEEDED) "$$v" | sort -V | head -n 1)" != "$(GO_NEEDED)" ]; then \
+		echo "Go $$v is too old: install Go $(GO_NEEDED) or newer (https://go.dev/dl/)" >&2; exit 1; fi
+
+build: check-go
+	@mkdir -p bin
+	$(GO) build -trimpath -o bin/ ./cmd/...
+
+run: build
+	@exec bin/geodns demo --port $(PORT)
+
+tools: check-go
+	@scripts/install-test-tools
+
+test: tools
+	$(GO) test ./...
+
+lint: check-go
+	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt -w these:" >&2; echo "$$out" >&2; exit 1; fi
+	$(GO) vet ./...
+	@mkdir -p bin
+	cd tools/lint && $(GO) build -o ../../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	bin/staticcheck ./...
+
+bench: tools build
+	$(GO) test -run '^$$' -bench . -benchmem ./pkg/...
+	$(GO) test -count 1 -v -run TestCPUPerQuery ./test/cpubench -args -bench
+
+fuzz: check-go
+	@set -e; for pkg in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+audit: check-go
+	@mkdir -p bin
+	cd tools/lint && $(GO) build -o ../../bin/govulncheck golang.org/x/vuln/cmd/govulncheck
+	bin/govulncheck ./...
+
+clean:
+	rm -rf bin .cache
