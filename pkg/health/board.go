@@ -1,0 +1,241 @@
+package health
+
+import (
+	"cmp"
+	"iter"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Key names one check of one address of one site. State is kept by key, never
+// by number, so that it outlives a reload that adds or removes other things.
+type Key struct {
+	Site  string
+	Addr  netip.Addr // invalid for a check of the site as a whole
+	Check string
+}
+
+// String returns the parts of k that are set, with blanks between them.
+func (k Key) String() string {
+	parts := make([]string, 0, 3)
+	if k.Site != "" {
+		parts = append(parts, k.Site)
+	}
+	if k.Addr.IsValid() {
+		parts = append(parts, k.Addr.String())
+	}
+	if k.Check != "" {
+		parts = append(parts, k.Check)
+	}
+	return strings.Join(parts, " ")
+}
+
+// Compare orders keys by site, address and check.
+func (k Key) Compare(o Key) int {
+	return cmp.Or(cmp.Compare(k.Site, o.Site), k.Addr.Compare(o.Addr), cmp.Compare(k.Check, o.Check))
+}
+
+// Watch is one check of one address as configured.
+type Watch struct {
+	Key  Key
+	Spec Spec
+}
+
+// Target is what an operator overrides: an address of a site, or with an
+// invalid Addr the site as a whole.
+type Target struct {
+	Site string
+	Addr netip.Addr
+}
+
+// Override is what an operator has decided about a target. [Unlimited] is the
+// one that changes nothing; the zero value drains.
+type Override struct {
+	Forced Forced
+	Share  uint16 // part of its clients that it may have; 0 drains it
+}
+
+// Unlimited is the override that changes nothing.
+var Unlimited = Override{Share: FullShare}
+
+// Subject is a thing with a number in the snapshot: an address of a site, or
+// with an invalid Addr the site as a whole.
+type Subject struct {
+	ID     ID
+	Site   string
+	Addr   netip.Addr
+	Checks []string // all must pass; none means up
+}
+
+// Target returns the subject as the target of an override.
+func (s Subject) Target() Target { return Target{s.Site, s.Addr} }
+
+// Judgment is the state of a subject folded from its checks, and why.
+type Judgment struct {
+	Up    bool
+	Known bool      // each check has given a verdict; true if there are none
+	Since time.Time // when the deciding check decided; zero if none has
+	Check string    // the check that decided: the first that is down, else the one that changed last
+	Err   string    // why it is down; "" if up
+}
+
+// Board holds the trackers of all checks by key, and the overrides. It is a
+// plain value without a lock: one goroutine owns it. A new one is made with
+// [NewBoard].
+type Board struct {
+	// UnknownDown makes a check that has given no verdict yet count as down.
+	// The default is up: an answer too many is better than none.
+	UnknownDown bool
+
+	watches   map[Key]*watched
+	overrides map[Target]Override
+}
+
+type watched struct {
+	spec    Spec
+	tracker Tracker
+}
+
+// NewBoard returns a board that watches the given checks and knows nothing of
+// them yet.
+func NewBoard(watches []Watch) *Board {
+	b := &Board{overrides: map[Target]Override{}}
+	b.Rebuild(watches)
+	return b
+}
+
+// Rebuild makes the board watch exactly the given checks, as a reload does.
+// Those watched before keep their trackers, also under a new spec; the others
+// start unknown; the gone are dropped and returned in order. Overrides are
+// kept whatever the configuration says: a site that is drained, taken out of
+// the file by mistake and put back, is still drained.
+func (b *Board) Rebuild(watches []Watch) (gone []Key) {
+	old := b.watches
+	b.watches = make(map[Key]*watched, len(watches))
+	for _, w := range watches {
+		next := &watched{spec: w.Spec}
+		if before, ok := old[w.Key]; ok {
+			next.tracker = before.tracker
+		}
+		b.watches[w.Key] = next
+	}
+	for k := range old {
+		if b.watches[k] == nil {
+			gone = append(gone, k)
+		}
+	}
+	slices.SortFunc(gone, Key.Compare)
+	return gone
+}
+
+// Step feeds one result to the tracker of k and reports whether its state
+// changed, as [Tracker.Step] does. A result for a key that is not watched, as
+// one that was on its way during a reload, is dropped.
+func (b *Board) Step(k Key, r Result) (changed bool) {
+	w := b.watches[k]
+	if w == nil {
+		return false
+	}
+	w.tracker, changed = w.tracker.Step(r, w.spec)
+	return changed
+}
+
+// Tracker returns the tracker of k, and whether k is watched.
+func (b *Board) Tracker(k Key) (Tracker, bool) {
+	w := b.watches[k]
+	if w == nil {
+		return Tracker{}, false
+	}
+	return w.tracker, true
+}
+
+// Len returns the number of checks watched.
+func (b *Board) Len() int { return len(b.watches) }
+
+// Unknown returns how many checks have given no verdict yet.
+func (b *Board) Unknown() int {
+	n := 0
+	for _, w := range b.watches {
+		if !w.tracker.Known {
+			n++
+		}
+	}
+	return n
+}
+
+// All returns the trackers in the order of their keys.
+func (b *Board) All() iter.Seq2[Key, Tracker] {
+	return func(yield func(Key, Tracker) bool) {
+		for _, k := range slices.SortedFunc(maps.Keys(b.watches), Key.Compare) {
+			if !yield(k, b.watches[k].tracker) {
+				return
+			}
+		}
+	}
+}
+
+// SetOverride sets what the operator has decided about t; [Unlimited] takes
+// an earlier decision back. It reports whether anything changed.
+func (b *Board) SetOverride(t Target, o Override) (changed bool) {
+	before := b.Override(t)
+	if o == Unlimited {
+		delete(b.overrides, t)
+	} else {
+		b.overrides[t] = o
+	}
+	return before != o
+}
+
+// Override returns what the operator has decided about t, or [Unlimited].
+func (b *Board) Override(t Target) Override {
+	if o, ok := b.overrides[t]; ok {
+		return o
+	}
+	return Unlimited
+}
+
+// Judge folds the checks of s: it is up when none of them is down. A check
+// that has given no verdict counts as [Board.UnknownDown] says, and so does
+// one that is not watched. Overrides do not enter.
+func (b *Board) Judge(s Subject) Judgment {
+	j := Judgment{Up: true, Known: true}
+	for _, check := range s.Checks {
+		t, _ := b.Tracker(Key{s.Site, s.Addr, check})
+		j.Known = j.Known && t.Known
+		j = b.fold(j, check, t)
+	}
+	return j
+}
+
+// fold takes one more check into j. The first that is down decides and stays.
+func (b *Board) fold(j Judgment, check string, t Tracker) Judgment {
+	switch {
+	case !j.Up:
+	case t.Known && !t.Up:
+		j.Up, j.Since, j.Check, j.Err = false, t.Since, check, t.LastErr
+	case !t.Known && b.UnknownDown:
+		j.Up, j.Since, j.Check, j.Err = false, time.Time{}, check, "no verdict yet"
+	case t.Known && !t.Since.Before(j.Since):
+		j.Since, j.Check = t.Since, check
+	}
+	return j
+}
+
+// Snapshot returns the state of the given subjects: folded from their checks
+// as [Board.Judge] does, with the overrides. It holds the IDs from 0 to the
+// greatest one given; those not given are up.
+func (b *Board) Snapshot(subjects []Subject) *Snapshot {
+	n := 0
+	for _, s := range subjects {
+		n = max(n, int(s.ID)+1)
+	}
+	snap := NewSnapshot(n)
+	for _, s := range subjects {
+		o := b.Override(s.Target())
+		snap.entries[s.ID] = Entry{Up: b.Judge(s).Up, Forced: o.Forced, Share: o.Share}
+	}
+	return snap
+}

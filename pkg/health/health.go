@@ -1,0 +1,101 @@
+// Package health owns what is known about whether things work: the verdicts
+// of probes, the rise and fall that turn verdicts into up and down, the
+// operator's overrides, the times at which to probe, and the immutable
+// [Snapshot] that answers are made from.
+//
+// It does not know how a probe is done (pkg/health/probe does), what a name
+// or a policy is, or what time it is: results come in as values that carry
+// their time. It starts no goroutine and takes no lock.
+//
+// The way through the package: a [Board] holds a [Tracker] for each check of
+// each address. One goroutine owns the board, feeds it each [Result] with
+// [Board.Step], and when that reports a change publishes [Board.Snapshot] to
+// those who answer. [Phase] and [Next] say when to probe.
+package health
+
+import "slices"
+
+// ID is the number of a thing whose state a [Snapshot] holds. IDs are handed
+// out from 0 without gaps when a configuration is compiled and mean nothing
+// outside it; whatever outlives a configuration is kept by [Key].
+type ID uint32
+
+// Forced says whether the operator has decided in place of the checks.
+type Forced uint8
+
+// The operator's decisions.
+const (
+	NotForced  Forced = iota // the checks decide
+	ForcedDown               // down, whatever the checks say
+	ForcedUp                 // up, whatever the checks say
+)
+
+// String returns "", "down" or "up".
+func (f Forced) String() string {
+	switch f {
+	case ForcedDown:
+		return "down"
+	case ForcedUp:
+		return "up"
+	}
+	return ""
+}
+
+// FullShare is the [Entry.Share] of a thing that may have all of its clients.
+const FullShare = 65535
+
+// Entry is the state of one thing. What the checks say and what the operator
+// says stand apart, because a policy of last resort may ignore the one and
+// honour the other.
+type Entry struct {
+	Up     bool   // by the checks alone
+	Forced Forced // by the operator
+	Share  uint16 // part of its clients that it may have: 0 is drained, [FullShare] all
+}
+
+// entryUp is the state of a thing about which nothing bad is known.
+var entryUp = Entry{Up: true, Share: FullShare}
+
+// Snapshot is the state of all things of one configuration at one moment. It
+// never changes, so any number of goroutines may read it. A nil Snapshot is
+// one of no things.
+type Snapshot struct {
+	entries []Entry
+}
+
+// NewSnapshot returns a snapshot of n things, all up, with their full share.
+func NewSnapshot(n int) *Snapshot {
+	s := &Snapshot{entries: make([]Entry, n)}
+	for i := range s.entries {
+		s.entries[i] = entryUp
+	}
+	return s
+}
+
+// At returns the state of one thing. One that is not in the snapshot is up
+// with its full share: nothing bad is known about it.
+func (s *Snapshot) At(id ID) Entry {
+	if s == nil || uint64(id) >= uint64(len(s.entries)) {
+		return entryUp
+	}
+	return s.entries[id]
+}
+
+// Len returns the number of things in the snapshot; their IDs are 0 to Len-1.
+func (s *Snapshot) Len() int {
+	if s == nil {
+		return 0
+	}
+	return len(s.entries)
+}
+
+// With returns a copy of s in which id has the state e. An id that is not in
+// s is a mistake of the caller and panics.
+func (s *Snapshot) With(id ID, e Entry) *Snapshot {
+	if uint64(id) >= uint64(s.Len()) {
+		panic("health: Snapshot.With: no such ID")
+	}
+	c := &Snapshot{entries: slices.Clone(s.entries)}
+	c.entries[id] = e
+	return c
+}
