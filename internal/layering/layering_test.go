@@ -32,7 +32,7 @@ func layerOf(pkg string) (layer int, known bool) {
 	switch {
 	case pkg == "pkg/health/probe":
 		return adapter, true
-	case strings.HasPrefix(pkg, "pkg/"):
+	case strings.HasPrefix(pkg, "pkg/"), pkg == "zones":
 		return core, true
 	case pkg == "internal/geodns", pkg == "internal/vipd":
 		return runtime, true
@@ -59,6 +59,7 @@ var coreArrows = map[string][]string{
 	"pkg/zone":       {"pkg/dnswire", "pkg/diag"},
 	"pkg/policy":     {"pkg/geo", "pkg/health", "pkg/diag", "pkg/dnswire"},
 	"pkg/steering":   {"pkg/policy", "pkg/geo", "pkg/health", "pkg/diag", "pkg/yamlpos"},
+	"zones":          {}, // the embedded example
 	"pkg/answer":     {"pkg/zone", "pkg/policy", "pkg/geo", "pkg/health", "pkg/dnswire"},
 }
 

@@ -1,0 +1,82 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Client calls the admin listener of one node.
+type Client struct {
+	// Server is the node's URL, or "unix:" and the path of its socket.
+	Server string
+	// Token is sent as bearer token; "" sends none.
+	Token string
+}
+
+// maxReply bounds what is read of a reply, in octets.
+const maxReply = 64 << 20
+
+// Status returns the reply to GET /api/v1/status.
+func (c *Client) Status(ctx context.Context) (json.RawMessage, error) {
+	return c.get(ctx, "/api/v1/status", nil)
+}
+
+// Explain returns the reply to GET /api/v1/explain.
+func (c *Client) Explain(ctx context.Context, r ExplainRequest) (json.RawMessage, error) {
+	return c.get(ctx, "/api/v1/explain", url.Values{
+		"name": {r.Name}, "type": {r.Type}, "client": {r.Client}, "down": r.Down,
+	})
+}
+
+// get returns the body of a good reply; any other is an error with the
+// reason that the server gave.
+func (c *Client) get(ctx context.Context, path string, q url.Values) (json.RawMessage, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	base, hc := c.Server, &http.Client{}
+	if socket, ok := strings.CutPrefix(c.Server, "unix:"); ok {
+		base = "http://localhost"
+		hc.Transport = &http.Transport{
+			DisableKeepAlives: true,
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, "unix", socket)
+			},
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path+"?"+q.Encode(), nil)
+	if err != nil {
+		return nil, err
+	}
+	if c.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Token)
+	}
+	resp, err := hc.Do(req)
+	if err != nil {
+		var ue *url.Error
+		if errors.As(err, &ue) {
+			err = ue.Err // the URL is named by the caller
+		}
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		var e apiError
+		if json.Unmarshal(body, &e) == nil && e.Error != "" {
+			return nil, errors.New(e.Error)
+		}
+		return nil, fmt.Errorf("the server answered %s", resp.Status)
+	}
+	return body, nil
+}

@@ -1,0 +1,191 @@
+// Package control owns the admin listener: HTTP over TCP and over a Unix
+// socket, who may call it, and the client that the commands use.
+//
+// It does not know what it serves: the runtime hands in a function for each
+// route. The entry points are [Listen] and [Client].
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+// Config says where the admin listener is and who may call it.
+type Config struct {
+	Addr   string   // host:port; "" for none
+	Hosts  []string // further host names by which it may be called
+	Socket string   // path of the Unix socket; "" for none
+	Log    *slog.Logger
+}
+
+// Routes are what the listener serves. A nil field is not found.
+type Routes struct {
+	// Status returns what GET /api/v1/status prints as JSON.
+	Status func() any
+	// Explain returns what GET /api/v1/explain prints as JSON. A mistake in
+	// the question is a [BadRequest].
+	Explain func(ExplainRequest) (any, error)
+	// Metrics serves GET /metrics.
+	Metrics http.Handler
+	// Page serves GET /.
+	Page http.Handler
+}
+
+// ExplainRequest is a question for a decision, as its parameters stand in the
+// URL.
+type ExplainRequest struct {
+	Name   string
+	Type   string   // "" means A
+	Client string   // address or prefix; "" for none known
+	Down   []string // sites to take as down
+}
+
+// BadRequest is an error of whoever asked; its text is told to them.
+type BadRequest struct{ Text string }
+
+func (e *BadRequest) Error() string { return e.Text }
+
+// Server is a bound admin listener.
+type Server struct {
+	cfg       Config
+	listeners []net.Listener
+}
+
+// Listen binds the TCP address and the Unix socket. A socket file that an
+// earlier run left behind is replaced; the caller makes sure, by the lock in
+// the state folder, that no other process serves it.
+func Listen(cfg Config) (*Server, error) {
+	s := &Server{cfg: cfg}
+	if cfg.Addr != "" {
+		ln, err := net.Listen("tcp", cfg.Addr)
+		if err != nil {
+			return nil, fmt.Errorf("admin: %w", err)
+		}
+		s.listeners = append(s.listeners, ln)
+	}
+	if cfg.Socket != "" {
+		ln, err := listenUnix(cfg.Socket)
+		if err != nil {
+			s.Close()
+			return nil, fmt.Errorf("admin: %w", err)
+		}
+		s.listeners = append(s.listeners, ln)
+	}
+	return s, nil
+}
+
+func listenUnix(path string) (net.Listener, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		ln.Close()
+		return nil, err
+	}
+	return ln, nil
+}
+
+// Addr returns the TCP address that is listened at, or "".
+func (s *Server) Addr() string {
+	for _, ln := range s.listeners {
+		if ln.Addr().Network() == "tcp" {
+			return ln.Addr().String()
+		}
+	}
+	return ""
+}
+
+// Close releases the listeners of a server that is not run.
+func (s *Server) Close() {
+	for _, ln := range s.listeners {
+		ln.Close()
+	}
+}
+
+// Run serves r until ctx ends; requests under way get a second to finish.
+func (s *Server) Run(ctx context.Context, r Routes) error {
+	srv := &http.Server{
+		Handler:           s.guard(r.mux()),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
+	}
+	var wg sync.WaitGroup
+	for _, ln := range s.listeners {
+		wg.Go(func() {
+			if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+				s.cfg.Log.Error("admin listener stopped", "addr", ln.Addr().String(), "err", err)
+			}
+		})
+	}
+	<-ctx.Done()
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if srv.Shutdown(end) != nil {
+		srv.Close()
+	}
+	wg.Wait()
+	return nil
+}
+
+func (r Routes) mux() *http.ServeMux {
+	mux := http.NewServeMux()
+	if r.Status != nil {
+		mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) {
+			writeJSON(w, http.StatusOK, r.Status())
+		})
+	}
+	if r.Explain != nil {
+		mux.HandleFunc("GET /api/v1/explain", func(w http.ResponseWriter, req *http.Request) {
+			q := req.URL.Query()
+			out, err := r.Explain(ExplainRequest{q.Get("name"), q.Get("type"), q.Get("client"), q["down"]})
+			var bad *BadRequest
+			switch {
+			case errors.As(err, &bad):
+				writeJSON(w, http.StatusBadRequest, apiError{bad.Text})
+			case err != nil:
+				writeJSON(w, http.StatusInternalServerError, apiError{err.Error()})
+			default:
+				writeJSON(w, http.StatusOK, out)
+			}
+		})
+	}
+	if r.Metrics != nil {
+		mux.Handle("GET /metrics", r.Metrics)
+	}
+	if r.Page != nil {
+		mux.Handle("GET /{$}", r.Page)
+	}
+	return mux
+}
+
+// apiError is the JSON form of every error.
+type apiError struct {
+	Error string `json:"error"`
+}
+
+func writeJSON(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	_ = enc.Encode(v) // the caller went away
+}
