@@ -1,0 +1,149 @@
+// Package probe owns how a target is probed: over TCP, HTTP and HTTPS. Each
+// probe is one attempt at one address and ends in a [health.Result].
+//
+// It does not know when to probe, how many failures make a target down, or
+// what becomes of the result: pkg/health decides. It starts no goroutine; a
+// caller runs as many probes at once as it likes, each in its own goroutine.
+//
+// The front doors are [NewHTTP] and [NewTCP]; both return a [Prober].
+//
+// Nothing that a target does can cost more than the time-out and a bounded
+// amount of memory: at most 64 KiB of headers and 64 KiB of body are read,
+// whatever is sent, however slowly.
+package probe
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/geodns-vipd/geodns/pkg/health"
+)
+
+// Prober makes one attempt at an address. The deadline of ctx is the time-out
+// of the attempt, from connect to the last byte read; without one it is
+// [health.DefaultTimeout]. A target that misses it has failed. If ctx is
+// cancelled before that, Probe returns at once and gives no verdict. A Prober
+// may be used by many goroutines at once.
+type Prober interface {
+	Probe(ctx context.Context, addr netip.Addr) health.Result
+}
+
+// stage is what an attempt is doing, for its error.
+type stage string
+
+const (
+	connecting stage = "connecting"
+	handshake  stage = "in the TLS handshake"
+	waiting    stage = "waiting for headers"
+	reading    stage = "reading the body"
+)
+
+// attempt is one probe on its way.
+type attempt struct {
+	ctx      context.Context
+	addr     netip.Addr
+	start    time.Time
+	deadline time.Time
+	stage    stage
+}
+
+// begin starts the clock of an attempt. The cancel function must be called at
+// its end.
+func begin(ctx context.Context, addr netip.Addr) (*attempt, context.CancelFunc) {
+	a := &attempt{addr: addr.Unmap(), start: time.Now(), stage: connecting}
+	cancel := context.CancelFunc(func() {})
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = a.start.Add(health.DefaultTimeout)
+		ctx, cancel = context.WithDeadline(ctx, deadline)
+	}
+	a.ctx, a.deadline = ctx, deadline
+	return a, cancel
+}
+
+// ready returns why the attempt cannot even begin.
+func (a *attempt) ready() error {
+	switch {
+	case !a.addr.IsValid():
+		return errNoAddress
+	case a.ctx.Err() != nil, !a.deadline.After(a.start):
+		return errNoTime
+	}
+	return nil
+}
+
+// dialer connects without keep-alive packets, which a connection this short
+// has no use for (three system calls less). It is Go's own, and not bare
+// system calls, because it also repeats a dial that by chance connected a
+// local port to itself, which would look like a target that is up.
+var dialer = net.Dialer{KeepAlive: -1}
+
+// dial connects to the address of the attempt. The connection has the
+// deadline of the attempt.
+func (a *attempt) dial(port uint16) (*net.TCPConn, error) {
+	a.stage = connecting
+	c, err := dialer.DialTCP(a.ctx, "tcp", netip.AddrPort{}, netip.AddrPortFrom(a.addr, port))
+	if err != nil {
+		return nil, err
+	}
+	if err := c.SetDeadline(a.deadline); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// end turns the outcome of an attempt into its result.
+func (a *attempt) end(err error) health.Result {
+	now := time.Now()
+	verdict, why := a.judge(err, now)
+	return health.Result{Verdict: verdict, Err: oneLine(why), Latency: now.Sub(a.start), At: now}
+}
+
+// judge says whether err speaks against the target or against ourselves.
+func (a *attempt) judge(err error, now time.Time) (health.Verdict, string) {
+	switch {
+	case err == nil:
+		return health.Pass, ""
+	case errors.Is(err, errNoAddress), errors.Is(err, errNoTime):
+		return health.NoVerdict, err.Error()
+	case errors.Is(a.ctx.Err(), context.Canceled):
+		return health.NoVerdict, "stopped while " + string(a.stage)
+	case isTimeout(err):
+		return a.judgeTimeout(now)
+	case ownFault(err, a.addr, hasRoute):
+		return health.NoVerdict, "own fault: " + describe(err, a.stage)
+	}
+	return health.Fail, describe(err, a.stage)
+}
+
+// heldUp is how late at least we must wake after a time-out to blame
+// ourselves for it.
+const heldUp = 100 * time.Millisecond
+
+// judgeTimeout fails the target, unless we noticed the time-out so late that
+// this machine itself must have stood still: then the answer may well have
+// come, and all targets would fail at once after each pause.
+func (a *attempt) judgeTimeout(now time.Time) (health.Verdict, string) {
+	timeout := a.deadline.Sub(a.start)
+	if late := now.Sub(a.deadline); late > max(timeout, heldUp) {
+		return health.NoVerdict, "own fault: this machine stood still for " + tidy(late)
+	}
+	return health.Fail, "timeout after " + tidy(timeout) + " while " + string(a.stage)
+}
+
+// tidy rounds away the microseconds between making a context and using it.
+func tidy(d time.Duration) string {
+	if d < 10*time.Millisecond {
+		return d.Round(100 * time.Microsecond).String()
+	}
+	return d.Round(time.Millisecond).String()
+}
+
+func isTimeout(err error) bool {
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
+}
