@@ -1,0 +1,106 @@
+// Package state owns the folder of what must survive a restart: its lock and
+// the secrets in it. Nothing else in the program writes files.
+//
+// It does not know what the secrets are for. The entry point is [Open].
+package state
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// Dir is a state folder that this process holds the lock of.
+type Dir struct {
+	path string
+	lock *os.File
+}
+
+// ErrLocked says that another process serves with this state.
+var ErrLocked = errors.New("another geodns serves with this state")
+
+// Open creates the folder if it is not there and takes its lock, which the
+// kernel gives back however the process ends. The error is [ErrLocked], with
+// the folder named, if another process holds it.
+func Open(path string) (*Dir, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(path, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("state: %s: %w", path, ErrLocked)
+		}
+		return nil, fmt.Errorf("state: lock %s: %w", path, err)
+	}
+	return &Dir{path: path, lock: f}, nil
+}
+
+// Socket returns the path of the control socket in the folder.
+func (d *Dir) Socket() string { return Socket(d.path) }
+
+// Socket returns the path of the control socket in the state folder path.
+func Socket(path string) string { return filepath.Join(path, "control.sock") }
+
+// Close gives the lock back.
+func (d *Dir) Close() error { return d.lock.Close() }
+
+// Secret returns the 16 octets kept under name, making them at the first
+// call. If they cannot be read or written the secret is a new one of this
+// process alone, and the error says why: serving can go on with it.
+func (d *Dir) Secret(name string) (secret [16]byte, err error) {
+	file := filepath.Join(d.path, name)
+	data, err := os.ReadFile(file)
+	switch {
+	case err == nil && len(data) == len(secret):
+		return [16]byte(data), nil
+	case err == nil:
+		err = fmt.Errorf("state: %s: %d octets where %d are expected", file, len(data), len(secret))
+	case errors.Is(err, fs.ErrNotExist):
+		err = nil
+	}
+	_, _ = rand.Read(secret[:]) // never fails; the program ends if the kernel has no randomness
+	if err != nil {
+		return secret, err
+	}
+	return secret, writeAtomic(file, secret[:])
+}
+
+// writeAtomic replaces file by one with the given content: a reader, also
+// after a crash, finds the old content or the new, never a part.
+func writeAtomic(file string, data []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
+	if err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	defer os.Remove(tmp.Name()) // gone already when all went well
+	_, err = tmp.Write(data)
+	err = errors.Join(err, tmp.Sync(), tmp.Close())
+	if err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	if err := os.Rename(tmp.Name(), file); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	return nil
+}
+
+// Chown gives the folder and all in it to a user, so that a process that
+// started as root can go on writing after it became that user.
+func (d *Dir) Chown(uid, gid int) error {
+	return filepath.WalkDir(d.path, func(p string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(p, uid, gid)
+	})
+}
