@@ -1,0 +1,3 @@
+package geo
+
+var countryMiddles = map[string][2]float64{}
