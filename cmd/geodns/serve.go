@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/geodns-vipd/geodns/internal/config"
+	"github.com/geodns-vipd/geodns/internal/daemon"
+	"github.com/geodns-vipd/geodns/internal/geodns"
+	"github.com/geodns-vipd/geodns/pkg/diag"
+)
+
+func serveCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server; logs one line when ready",
+		Long: `Run the server. It loads everything, makes one round of checks, binds, and
+logs one line when ready. SIGHUP, or a change of any file, reloads: on any
+mistake the old configuration keeps serving. SIGINT and SIGTERM end it.
+
+Each key of geodns.yaml is also a flag and an environment variable
+(geo.database: --geo-database, GEODNS_GEO_DATABASE); flag before environment
+before file. Lists are separated by commas.`,
+		Args: usage(cobra.NoArgs),
+	}
+	configFlag(cmd, &file)
+	config.AddFlags(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		read := func() (config.Geodns, diag.List) { return config.Load(file, cmd.Flags()) }
+		cfg, list := read()
+		printDiags(cmd.ErrOrStderr(), list)
+		if list.HasErrors() {
+			return errTold
+		}
+		log, err := daemon.Logger(cmd.ErrOrStderr(), cfg.Log.Level, cfg.Log.Format)
+		if err != nil {
+			return err
+		}
+		hup := make(chan os.Signal, 1)
+		signal.Notify(hup, syscall.SIGHUP)
+		defer signal.Stop(hup)
+		srv := &geodns.Server{Config: cfg, Reread: read, Log: log, Hangup: hup, Version: version}
+		if err := srv.Run(cmd.Context()); err != nil {
+			return tell(cmd, err)
+		}
+		return nil
+	}
+	return cmd
+}
+
+// tell prints the findings that an error carries, each on its line.
+func tell(cmd *cobra.Command, err error) error {
+	if list, ok := geodns.Findings(err); ok {
+		printDiags(cmd.ErrOrStderr(), list)
+		return errTold
+	}
+	return err
+}
+
+// configFlag adds -c.
+func configFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVarP(file, "config", "c", "", fmt.Sprintf("configuration file (default: the first of %v that exists)", config.DefaultConfigFiles))
+}

@@ -1,0 +1,113 @@
+// Package config owns the settings of the geodns daemon: geodns.yaml read
+// strictly with places, flags and environment laid over it, all checked and typed.
+// It does not read zones, steering or databases. The entry point is [Load].
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Geodns is geodns.yaml with flags, environment and defaults applied: typed,
+// checked, and with paths that need no further context.
+type Geodns struct {
+	File      string           // the configuration file; "" if there is none
+	Listen    []netip.AddrPort // UDP and TCP
+	Folders   []string         // zone folders
+	ZoneFiles []ZoneFile       // zones whose name is no file name
+	Databases []string         // .mmdb files in order of precedence; "builtin" is the embedded one
+
+	Admin          string   // address of the admin listener; "" for none
+	AdminHosts     []string // further host names that it may be called by
+	AdminTokenFile string   // "" for none
+	Servers        []string // admin URLs of all nodes
+
+	State   string // folder of what must survive a restart
+	User    string // whom to become after binding; "" stays
+	NSID    string
+	Version string
+	Log     Log
+	Limits  Limits
+}
+
+// ZoneFile names a zone and the file that holds it.
+type ZoneFile struct {
+	Name string
+	File string
+}
+
+// Log say what is logged and how.
+type Log struct {
+	Level  string // debug, info, warn or error
+	Format string // text or json
+}
+
+// Limits bound what clients may cost.
+type Limits struct {
+	Workers           int           // threads that answer UDP; 0: one for each CPU
+	UDPSize           int           // largest UDP reply, octets
+	TCPConnections    int           // open at once
+	TCPConnectionsPer int           // of them from one client (/32, /56)
+	TCPIdle           time.Duration // silence after which a connection is closed
+}
+
+// DefaultConfigFiles are tried in order when no file is named.
+var DefaultConfigFiles = []string{"geodns.yaml", "/etc/geodns/geodns.yaml"}
+
+// kind is the form of an option's value.
+type kind uint8
+
+const (
+	kindString kind = iota
+	kindStrings
+	kindInt
+	kindDuration
+	kindZones // a folder, or a list of folders and {name, file}
+)
+
+// option is one key of geodns.yaml. The dotted key gives the flag
+// (geo.database is --geo-database) and the environment variable
+// (GEODNS_GEO_DATABASE).
+type option struct {
+	key  string
+	kind kind
+	def  any
+	help string
+}
+
+// options is the one list of keys: the strict reader, the flags, the
+// environment and the reference are checked against it.
+var options = []option{
+	{"listen", kindStrings, []string{"0.0.0.0:53", "[::]:53"}, "addresses for UDP and TCP; [::] is IPv6 only"},
+	{"zones", kindZones, []string{"zones"}, "folder of zone files and steering.yaml, or a list of folders and {name, file}"},
+	{"geo.database", kindStrings, []string{"builtin"}, "builtin, or .mmdb files; per field the first that has it wins"},
+	{"admin", kindString, "127.0.0.1:8053", "address of status page, JSON API and /metrics; empty for none"},
+	{"admin_hosts", kindStrings, []string{}, "further host names by which the admin listener may be called"},
+	{"admin_token_file", kindString, "", "file with the bearer token for requests that change something"},
+	{"servers", kindStrings, []string{}, "admin URLs of all nodes, for the client commands"},
+	{"state", kindString, "/var/lib/geodns", "folder of what must survive a restart"},
+	{"user", kindString, "", "whom to become after binding; empty stays"},
+	{"nsid", kindString, "", "identity told to those who ask for it (RFC 5001); empty tells none"},
+	{"version", kindString, "", "answer to version.bind in class CHAOS; empty refuses"},
+	{"log.level", kindString, "info", "debug, info, warn or error"},
+	{"log.format", kindString, "text", "text or json"},
+	{"limits.workers", kindInt, 0, "threads that answer UDP; 0 is one for each CPU"},
+	{"limits.udp_size", kindInt, 1232, "largest UDP reply in octets, 512 to 4096"},
+	{"limits.tcp_connections", kindInt, 2000, "TCP connections open at once"},
+	{"limits.tcp_connections_per_client", kindInt, 100, "of them from one client (/32 or /56)"},
+	{"limits.tcp_idle", kindDuration, 10 * time.Second, "silence after which a TCP connection is closed"},
+}
+
+// notYet are keys of the full design that this version does not carry out.
+var notYet = map[string]string{
+	"log.queries": "leave it out: query logging is not supported by this version",
+}
+
+func findOption(key string) *option {
+	for i := range options {
+		if options[i].key == key {
+			return &options[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/geodns-vipd/geodns/pkg/diag"
+	"github.com/geodns-vipd/geodns/pkg/dnswire"
+)
+
+// options converts and checks every key, noting each mistake at its place.
+func (c *converter) options() Geodns {
+	o := Geodns{
+		File:           c.file,
+		Admin:          c.string("admin"),
+		AdminHosts:     c.strings("admin_hosts"),
+		AdminTokenFile: c.path("admin_token_file", c.string("admin_token_file")),
+		State:          c.path("state", c.string("state")),
+		User:           c.string("user"),
+		NSID:           c.string("nsid"),
+		Version:        c.string("version"),
+		Log: Log{
+			Level:  c.oneOf("log.level", "debug", "info", "warn", "error"),
+			Format: c.oneOf("log.format", "text", "json"),
+		},
+		Limits: Limits{
+			Workers:           c.number("limits.workers", 0, 256),
+			UDPSize:           c.number("limits.udp_size", 512, 4096),
+			TCPConnections:    c.number("limits.tcp_connections", 1, 1_000_000),
+			TCPConnectionsPer: c.number("limits.tcp_connections_per_client", 1, 1_000_000),
+			TCPIdle:           c.duration("limits.tcp_idle", 100*time.Millisecond, time.Hour),
+		},
+	}
+	o.Listen = c.listen()
+	c.zones(&o)
+	for _, db := range c.strings("geo.database") {
+		if db != "builtin" {
+			db = c.path("geo.database", db)
+		}
+		o.Databases = append(o.Databases, db)
+	}
+	c.admin(&o)
+	c.servers(&o)
+	if o.State == "" {
+		c.list.Errorf(c.source("state").pos, "a folder such as /var/lib/geodns", "state is empty")
+	}
+	for _, key := range []string{"nsid", "version"} {
+		if len(c.string(key)) > 255 {
+			c.list.Errorf(c.source(key).pos, "at most 255 characters", "%s is too long", key)
+		}
+	}
+	return o
+}
+
+func (c *converter) oneOf(key string, known ...string) string {
+	s := c.string(key)
+	if !slices.Contains(known, s) {
+		c.list.Errorf(c.source(key).pos, "one of "+strings.Join(known, ", "), "%s %q is not known", key, s)
+		return known[0]
+	}
+	return s
+}
+
+func (c *converter) number(key string, low, high int) int {
+	n := c.v.GetInt(findOption(key).viper())
+	if n < low || n > high {
+		c.list.Errorf(c.source(key).pos, between(low, high), "%s is %d", key, n)
+	}
+	return n
+}
+
+func (c *converter) duration(key string, low, high time.Duration) time.Duration {
+	d := c.v.GetDuration(findOption(key).viper())
+	if d < low || d > high {
+		c.list.Errorf(c.source(key).pos, "a duration from "+low.String()+" to "+high.String(), "%s is %v", key, d)
+	}
+	return d
+}
+
+// listen converts the addresses to listen at.
+func (c *converter) listen() []netip.AddrPort {
+	var out []netip.AddrPort
+	for i, s := range c.strings("listen") {
+		ap, err := netip.ParseAddrPort(s)
+		pos := c.at("listen", i)
+		switch {
+		case err != nil:
+			c.list.Errorf(pos, `an address and a port, such as "0.0.0.0:53" or "[::]:53"`, "%q is no address to listen at", s)
+		case slices.Contains(out, ap):
+			c.list.Errorf(pos, "each address once", "%s stands twice in listen", s)
+		default:
+			out = append(out, ap)
+		}
+	}
+	if len(out) == 0 && !c.list.HasErrors() {
+		c.list.Errorf(c.source("listen").pos, `an address and a port, such as "0.0.0.0:53"`, "listen is empty")
+	}
+	return out
+}
+
+// zones converts the folder, or the list of folders and files.
+func (c *converter) zones(o *Geodns) {
+	if !c.source("zones").fromFile || c.parsed.zones == nil {
+		for _, f := range c.strings("zones") {
+			o.Folders = append(o.Folders, c.path("zones", f))
+		}
+		return
+	}
+	seen := map[dnswire.Name]diag.Pos{}
+	for _, e := range c.parsed.zones {
+		if e.name == "" {
+			o.Folders = append(o.Folders, c.path("zones", e.file))
+			continue
+		}
+		n, err := dnswire.ParseName(e.name)
+		if err != nil {
+			c.list.Errorf(e.namePos, "a domain name such as example.com", "zone name %q: %v", e.name, err)
+			continue
+		}
+		if first, twice := seen[n]; twice {
+			c.list.Errorf(e.namePos, "each zone once", "zone %s was listed already at %s", e.name, first)
+			continue
+		}
+		seen[n] = e.namePos
+		o.ZoneFiles = append(o.ZoneFiles, ZoneFile{Name: e.name, File: c.path("zones", e.file)})
+	}
+}
+
+// admin checks the address of the admin listener.
+func (c *converter) admin(o *Geodns) {
+	if o.Admin == "" {
+		return
+	}
+	host, port, err := net.SplitHostPort(o.Admin)
+	if err == nil && host != "localhost" {
+		_, err = netip.ParseAddr(host)
+	}
+	if err != nil || port == "" {
+		c.list.Errorf(c.source("admin").pos, `an address and a port, such as "127.0.0.1:8053", or "" for none`, "%q is no address to listen at", o.Admin)
+	}
+}
+
+// servers turns the addresses of the nodes into URLs.
+func (c *converter) servers(o *Geodns) {
+	for i, s := range c.strings("servers") {
+		u, err := ServerURL(s)
+		if err != nil {
+			c.list.Errorf(c.at("servers", i), "an address such as http://10.0.0.1:8053", "%q: %v", s, err)
+			continue
+		}
+		o.Servers = append(o.Servers, u)
+	}
+}
+
+// ServerURL returns the URL of an admin listener given as URL or host:port.
+func ServerURL(s string) (string, error) {
+	if !strings.Contains(s, "://") {
+		s = "http://" + s
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		return "", err
+	}
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return "", &url.Error{Op: "parse", URL: s, Err: errNoServer}
+	}
+	return strings.TrimSuffix(u.String(), "/"), nil
+}

@@ -1,0 +1,308 @@
+package geodns
+
+import (
+	"container/heap"
+	"context"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/geodns-vipd/geodns/pkg/health"
+)
+
+// prober makes one attempt at a check; pkg/health/probe has the real ones.
+type prober interface {
+	Probe(ctx context.Context, addr netip.Addr) health.Result
+}
+
+// watch is a check of an address, with how to probe it.
+type watch struct {
+	health.Watch
+	prober prober
+}
+
+// observer is told of every result; it must not block.
+type observer func(k health.Key, r health.Result)
+
+// maxFirstRound bounds how many probes of a first round are under way at once,
+// so that descriptors do not run out.
+const maxFirstRound = 4096
+
+// firstRound probes each of the watches once, all at the same time, and
+// returns the results in their order. It takes as long as the longest timeout.
+func firstRound(ctx context.Context, watches []watch) []health.Result {
+	out := make([]health.Result, len(watches))
+	slots := make(chan struct{}, maxFirstRound)
+	var wg sync.WaitGroup
+	for i, w := range watches {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			out[i] = attempt(ctx, w)
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+// attempt makes one probe within its timeout.
+func attempt(ctx context.Context, w watch) health.Result {
+	ctx, cancel := context.WithTimeout(ctx, w.Spec.Timeout)
+	defer cancel()
+	return w.prober.Probe(ctx, w.Key.Addr)
+}
+
+// checker runs the checks. Its one goroutine (Run) owns the board and the
+// schedule; everything else reaches them through do.
+type checker struct {
+	log     *slog.Logger
+	observe observer
+
+	calls   chan func(context.Context)
+	results chan keyedResult
+	probes  sync.WaitGroup
+
+	// Owned by Run's goroutine; before Run, by whoever made the checker.
+	board   *health.Board
+	watches map[health.Key]*scheduled
+	queue   queue
+	publish func(*health.Board) // makes and swaps in the snapshot
+}
+
+type keyedResult struct {
+	key health.Key
+	res health.Result
+}
+
+// scheduled is a watch and when its next probe starts.
+type scheduled struct {
+	watch
+	due     time.Time
+	index   int // in the queue, -1 while a probe is under way
+	started time.Time
+}
+
+func newChecker(log *slog.Logger, observe observer) *checker {
+	return &checker{
+		log:     log,
+		observe: observe,
+		calls:   make(chan func(context.Context)),
+		results: make(chan keyedResult, 256),
+		board:   health.NewBoard(nil),
+		watches: map[health.Key]*scheduled{},
+		publish: func(*health.Board) {},
+	}
+}
+
+// do runs f in the goroutine that owns the board and waits for it; it reports
+// false if ctx ended first.
+func (c *checker) do(ctx context.Context, f func(context.Context)) bool {
+	done := make(chan struct{})
+	select {
+	case c.calls <- func(run context.Context) { defer close(done); f(run) }:
+		<-done
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// known returns those of the watches that the board has a verdict or tracker
+// for; it must run in the owner's goroutine.
+func (c *checker) unknown(watches []watch) []watch {
+	var out []watch
+	for _, w := range watches {
+		if _, ok := c.board.Tracker(w.Key); !ok {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// configure makes the checker run exactly the given watches from now on:
+// those that it ran before keep state and schedule. first are the results of a
+// first round over fresh. publish takes over; it is called before configure
+// returns. It must run in the owner's goroutine.
+func (c *checker) configure(watches, fresh []watch, first []health.Result, publish func(*health.Board)) {
+	plain := make([]health.Watch, len(watches))
+	for i, w := range watches {
+		plain[i] = w.Watch
+	}
+	c.board.Rebuild(plain)
+	c.schedule(watches, time.Now())
+	for i, w := range fresh {
+		c.step(keyedResult{w.Key, first[i]})
+	}
+	c.publish = publish
+	c.publish(c.board)
+}
+
+// schedule rebuilds the queue; a watch with an unchanged interval keeps its
+// next start.
+func (c *checker) schedule(watches []watch, now time.Time) {
+	old := c.watches
+	c.watches = make(map[health.Key]*scheduled, len(watches))
+	c.queue = c.queue[:0]
+	for _, w := range watches {
+		s := &scheduled{watch: w, index: -1}
+		before := old[w.Key]
+		switch {
+		case before == nil || before.Spec.Interval != w.Spec.Interval:
+			s.due = now.Add(health.Phase(w.Key, w.Spec.Interval))
+		default:
+			s.due, s.started = before.due, before.started
+		}
+		c.watches[w.Key] = s
+		if before != nil && before.index < 0 && !before.started.IsZero() {
+			// A probe is under way; its result puts the watch back.
+			s.due = before.due
+			continue
+		}
+		heap.Push(&c.queue, s)
+	}
+}
+
+// Run probes until ctx ends and returns when no probe is under way any more.
+func (c *checker) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			c.drain()
+			return nil
+		case f := <-c.calls:
+			f(ctx)
+		case r := <-c.results:
+			c.handle(r)
+		case <-timer.C:
+			c.start(ctx, time.Now())
+		}
+		c.arm(timer)
+	}
+}
+
+// arm sets the timer to the next start.
+func (c *checker) arm(timer *time.Timer) {
+	if len(c.queue) == 0 {
+		timer.Reset(time.Hour)
+		return
+	}
+	timer.Reset(max(0, time.Until(c.queue[0].due)))
+}
+
+// start begins every probe that is due.
+func (c *checker) start(ctx context.Context, now time.Time) {
+	for len(c.queue) > 0 && !c.queue[0].due.After(now) {
+		s := heap.Pop(&c.queue).(*scheduled)
+		s.started = s.due
+		s.due = health.Next(s.due, s.Spec.Interval, now)
+		w := s.watch
+		c.probes.Go(func() {
+			r := keyedResult{w.Key, attempt(ctx, w)}
+			select {
+			case c.results <- r:
+			case <-ctx.Done():
+			}
+		})
+	}
+}
+
+// handle takes a result and all others that wait, and publishes once.
+func (c *checker) handle(r keyedResult) {
+	changed := c.finish(r)
+	for {
+		select {
+		case r := <-c.results:
+			changed = c.finish(r) || changed
+			continue
+		default:
+		}
+		break
+	}
+	if changed {
+		c.publish(c.board)
+	}
+}
+
+// finish puts the watch back into the queue and steps its tracker.
+func (c *checker) finish(r keyedResult) (changed bool) {
+	s := c.watches[r.key]
+	if s == nil {
+		return false // gone in a reload
+	}
+	if s.index < 0 {
+		s.started = time.Time{}
+		heap.Push(&c.queue, s)
+	}
+	return c.step(r)
+}
+
+// step feeds a result to the board, and tells the log of a change.
+func (c *checker) step(r keyedResult) bool {
+	before, _ := c.board.Tracker(r.key)
+	changed := c.board.Step(r.key, r.res)
+	c.observe(r.key, r.res)
+	if changed {
+		after, _ := c.board.Tracker(r.key)
+		c.log.Info("state change", "site", r.key.Site, "target", r.key.Addr, "check", r.key.Check,
+			"from", stateName(before), "to", stateName(after), "reason", reason(after))
+	}
+	return changed
+}
+
+func stateName(t health.Tracker) string {
+	switch {
+	case !t.Known:
+		return "unknown"
+	case t.Up:
+		return "up"
+	}
+	return "down"
+}
+
+func reason(t health.Tracker) string {
+	if t.Up {
+		return "probe passed"
+	}
+	return t.LastErr
+}
+
+// drain waits for the probes under way, whose context has ended.
+func (c *checker) drain() {
+	done := make(chan struct{})
+	go func() { c.probes.Wait(); close(done) }()
+	for {
+		select {
+		case <-c.results:
+		case <-done:
+			return
+		}
+	}
+}
+
+// queue is a heap of watches by their next start.
+type queue []*scheduled
+
+func (q queue) Len() int           { return len(q) }
+func (q queue) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
+func (q queue) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].index, q[j].index = i, j
+}
+
+func (q *queue) Push(x any) {
+	s := x.(*scheduled)
+	s.index = len(*q)
+	*q = append(*q, s)
+}
+
+func (q *queue) Pop() any {
+	old := *q
+	s := old[len(old)-1]
+	old[len(old)-1] = nil
+	*q = old[:len(old)-1]
+	s.index = -1
+	return s
+}

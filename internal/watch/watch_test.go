@@ -1,0 +1,98 @@
+package watch
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// run watches paths and returns a channel that gets a value for each change.
+func run(t *testing.T, paths ...string) <-chan struct{} {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	out, done := make(chan struct{}, 16), make(chan struct{})
+	w := &Watcher{
+		Paths: func() []string { return paths },
+		Quiet: 20 * time.Millisecond, Poll: 200 * time.Millisecond,
+		Log: slog.New(slog.DiscardHandler),
+	}
+	go func() {
+		_ = w.Run(ctx, func() { out <- struct{}{} })
+		close(done)
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	time.Sleep(50 * time.Millisecond) // the first look
+	return out
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func expect(t *testing.T, ch <-chan struct{}, what string) {
+	t.Helper()
+	select {
+	case <-ch:
+	case <-time.After(5 * time.Second):
+		t.Fatalf("%s: no change reported", what)
+	}
+}
+
+func expectNone(t *testing.T, ch <-chan struct{}, what string) {
+	t.Helper()
+	select {
+	case <-ch:
+		t.Fatalf("%s: a change was reported", what)
+	case <-time.After(400 * time.Millisecond):
+	}
+}
+
+func TestChangesInAFolder(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir+"/a.zone", "1")
+	ch := run(t, dir)
+	write(t, dir+"/a.zone", "22")
+	expect(t, ch, "write")
+	write(t, dir+"/tmp", "333")
+	expect(t, ch, "new file")
+	if err := os.Rename(dir+"/tmp", dir+"/a.zone"); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, ch, "rename over")
+	if err := os.Remove(dir + "/a.zone"); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, ch, "remove")
+	write(t, dir+"/.a.zone.swp", "x")
+	expectNone(t, ch, "dot file")
+}
+
+// TestFolderBehindLinks is how Kubernetes swaps the files of a ConfigMap, and
+// how releases are switched by a symbolic link.
+func TestFolderBehindLinks(t *testing.T) {
+	base := t.TempDir()
+	for i, v := range []string{"v1", "v2"} {
+		if err := os.Mkdir(filepath.Join(base, v), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(base, v, "a.zone"), string(rune('1'+i)))
+	}
+	current := filepath.Join(base, "current")
+	if err := os.Symlink("v1", current); err != nil {
+		t.Fatal(err)
+	}
+	ch := run(t, current)
+	if err := os.Symlink("v2", current+".new"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(current+".new", current); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, ch, "link switched")
+}

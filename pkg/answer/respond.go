@@ -1,0 +1,149 @@
+package answer
+
+import (
+	"net/netip"
+
+	"github.com/geodns-vipd/geodns/pkg/dnswire"
+	"github.com/geodns-vipd/geodns/pkg/policy"
+)
+
+// Responder holds the scratch memory of one worker; reuse makes a reply cost no
+// allocation. It is not safe for concurrent use. Draw must be set.
+type Responder struct {
+	// Draw is the source of randomness for weights and rotation; it belongs to
+	// this worker alone, so that it needs no lock.
+	Draw policy.Draw
+
+	query  dnswire.Query
+	msg    dnswire.Message
+	reply  dnswire.Reply
+	ecs    dnswire.ECS
+	cookie [24]byte
+	choice policy.Choice
+	chain  chain
+	lower  [dnswire.MaxName]byte
+	trace  *trace // nil on the wire
+}
+
+// Request is what is known of a question beside its bytes.
+type Request struct {
+	From netip.AddrPort // who asked
+	TCP  bool
+	Now  uint32 // Unix seconds, for cookies
+}
+
+// Answer appends the reply to packet to out[:0] and returns it; nil means
+// silence. The returned outcome is valid in both cases.
+func (r *Responder) Answer(st *State, packet []byte, req Request, out []byte) ([]byte, Outcome) {
+	q := &r.query
+	o := Outcome{Steer: -1, Site: -1}
+	o.Verdict = q.Parse(packet)
+	if o.Verdict == dnswire.Drop {
+		return nil, o
+	}
+	o.Type = q.Type
+	m := &r.msg
+	m.Start(out, q, r.limit(st, req))
+	edns := r.startReply(st, req)
+	switch o.Verdict {
+	case dnswire.FormErr:
+		o.RCode = dnswire.RCodeFormErr
+	case dnswire.NotImp:
+		o.RCode = dnswire.RCodeNotImp
+	case dnswire.BadVers:
+		o.RCode = dnswire.RCodeBadVers
+	default:
+		if edns != nil {
+			m.Reserve(edns.Len())
+		}
+		r.answer(st, req, &o)
+	}
+	m.SetRCode(o.RCode)
+	return m.Finish(edns), o
+}
+
+// limit returns the size of the largest reply that may be sent, in octets.
+func (r *Responder) limit(st *State, req Request) int {
+	if req.TCP {
+		return 65535
+	}
+	if !r.query.EDNS.Present {
+		return 512
+	}
+	// RFC 6891, Section 6.2.3: values lower than 512 are treated as 512.
+	return max(512, min(int(r.query.EDNS.UDPSize), int(st.udpSize())))
+}
+
+func (st *State) udpSize() uint16 {
+	if st.UDPSize == 0 {
+		return DefaultUDPSize
+	}
+	return st.UDPSize
+}
+
+// startReply fills in the EDNS part of the reply; nil if none was asked for
+// (RFC 6891, Section 7: no OPT unless the question had one).
+func (r *Responder) startReply(st *State, req Request) *dnswire.Reply {
+	e := &r.query.EDNS
+	if !e.Present {
+		return nil
+	}
+	r.reply = dnswire.Reply{UDPSize: st.udpSize(), DO: e.DO}
+	if e.NSID {
+		r.reply.NSID = st.NSID
+	}
+	if e.HasECS {
+		// RFC 7871, Section 7.2.1: family, source prefix and address are
+		// echoed; the scope is 0 until a steered name says otherwise.
+		r.ecs = e.ECS
+		r.ecs.Scope = 0
+		r.reply.ECS = &r.ecs
+	}
+	if e.HasCookie && st.Cookies.Enabled {
+		b := append(r.cookie[:0], e.ClientCookie[:]...)
+		r.reply.Cookie = dnswire.AppendServerCookie(b, st.Cookies.Current, e.ClientCookie, req.From.Addr(), req.Now)
+	}
+	return &r.reply
+}
+
+// answer carries out a well-formed question.
+func (r *Responder) answer(st *State, req Request, o *Outcome) {
+	q := &r.query
+	switch {
+	case !q.HasQuestion:
+		return // a question for a cookie alone (RFC 7873, Section 5.4)
+	case q.Class == dnswire.ClassCH:
+		r.chaos(st, o)
+		return
+	case q.Class != dnswire.ClassIN:
+		o.RCode = dnswire.RCodeRefused
+		return
+	}
+	switch q.Type {
+	case dnswire.TypeAXFR, dnswire.TypeIXFR:
+		o.RCode = dnswire.RCodeRefused // no transfers
+		return
+	case dnswire.TypeMAILA, dnswire.TypeMAILB:
+		o.RCode = dnswire.RCodeNotImp // obsolete since RFC 973
+		return
+	case dnswire.TypeOPT, dnswire.TypeTSIG, dnswire.TypeTKEY, 0:
+		o.RCode = dnswire.RCodeFormErr // not types of data
+		return
+	}
+	z := st.Zones.Find(q.Lower, q.Type)
+	if z == nil {
+		o.RCode = dnswire.RCodeRefused
+		return
+	}
+	o.Zone = st.ByZone[z]
+	r.resolve(st, req, o)
+}
+
+// client returns the address whose place decides, and false if the question
+// says that there is none to be had (RFC 7871, Section 7.1.2: SOURCE 0).
+func (r *Responder) client(req Request) netip.Addr {
+	if e := &r.query.EDNS; e.HasECS && e.ECS.Source > 0 {
+		return e.ECS.Addr
+	}
+	return req.From.Addr().Unmap()
+}
