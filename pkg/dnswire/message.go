@@ -1,0 +1,218 @@
+package dnswire
+
+import "encoding/binary"
+
+// Section is a part of a reply that holds records.
+type Section uint8
+
+// Sections in the order in which they are filled.
+const (
+	Answer Section = iota
+	Authority
+	Additional
+	numSections
+)
+
+// Message builds one reply in a buffer of the caller. The zero value is ready
+// for Start, and Start makes it ready for another reply. No method allocates if
+// the buffer has room for limit octets after what it holds; a Message is not
+// safe for concurrent use.
+//
+//	m.Start(buf[:0], &query, 1232)
+//	m.SetAA(true)
+//	m.Reserve(reply.Len())
+//	if !m.Append(Answer, query.Name, set, set.TTL) {
+//		m.Truncate()
+//	}
+//	packet := m.Finish(&reply)
+//
+// A message is never longer than its limit, unless the header, the question and
+// an OPT record without options are by themselves (282 octets at most).
+type Message struct {
+	buf      []byte // what the caller gave, then the message
+	start    int    // where the message begins in buf
+	limit    int    // octets of the message at most
+	reserved int    // octets of them kept for OPT
+	full     bool   // something did not fit since the last mark
+
+	question mark // the message as Start left it
+	at       mark // what stands now, beside buf
+
+	flags uint16
+	rcode RCode
+	names suffixes
+}
+
+// mark is as much of a Message as is needed to go back to an earlier state.
+type mark struct {
+	length  int // of the message
+	names   int
+	section Section
+	counts  [numSections]uint16
+}
+
+// maxMessage is the length of the longest message, as TCP has it.
+const maxMessage = 65535
+
+// Start begins a reply to q after whatever dst holds, of at most limit octets.
+// dst must not share memory with the packet that q was parsed from.
+// ID, opcode, RD and CD are those of q (RFC 4035, Section 3.1.6 for CD); the
+// question, if q has one, is repeated in the client's letter case.
+func (m *Message) Start(dst []byte, q *Query, limit int) {
+	m.buf, m.start, m.limit = dst, len(dst), min(limit, maxMessage)
+	m.reserved, m.full, m.rcode = 0, false, RCodeNoError
+	m.names.n = 0
+	m.at = mark{}
+
+	m.flags = flagQR | uint16(q.Opcode&opcodeMask)<<opcodeShift
+	if q.RD {
+		m.flags |= flagRD
+	}
+	if q.CD {
+		m.flags |= flagCD
+	}
+	var header [headerLen]byte // all but the ID is written by Finish
+	binary.BigEndian.PutUint16(header[:], q.ID)
+	m.buf = append(m.buf, header[:]...)
+	if q.HasQuestion {
+		binary.BigEndian.PutUint16(m.buf[m.start+4:], 1)
+		var sp split
+		m.names.split(nil, q.Name, &sp)
+		m.names.addAll(q.Name, headerLen, &sp)
+		m.buf = append(m.buf, q.Name...)
+		m.buf = binary.BigEndian.AppendUint16(m.buf, uint16(q.Type))
+		m.buf = binary.BigEndian.AppendUint16(m.buf, uint16(q.Class))
+	}
+	m.question = m.mark()
+}
+
+// SetAA sets or clears the bit that says that the answer is authoritative.
+func (m *Message) SetAA(on bool) { m.setFlag(flagAA, on) }
+
+// SetTC sets or clears the bit that says that something was left out.
+func (m *Message) SetTC(on bool) { m.setFlag(flagTC, on) }
+
+func (m *Message) setFlag(flag uint16, on bool) {
+	m.flags &^= flag
+	if on {
+		m.flags |= flag
+	}
+}
+
+// SetRCode sets the response code. What does not fit the header goes into OPT;
+// without one, Finish sends SERVFAIL instead of such a code.
+func (m *Message) SetRCode(r RCode) { m.rcode = r }
+
+// Reserve keeps n octets free for OPT from now on; see [Reply.Len].
+func (m *Message) Reserve(n int) { m.reserved = n }
+
+// Len returns the length of the message so far, in octets.
+func (m *Message) Len() int { return len(m.buf) - m.start }
+
+// Count returns how many records the section holds so far.
+func (m *Message) Count(s Section) int { return int(m.at.counts[s]) }
+
+// Append adds all records of set, of class IN, under owner with a TTL of ttl
+// seconds. If they do not fit, the message stays as it was and Append reports
+// false. owner is a name in wire form. Sections must be filled in their order.
+func (m *Message) Append(s Section, owner []byte, set *RRset, ttl uint32) bool {
+	before := m.enter(s)
+	var name ownerRef
+	for _, rdata := range set.RData {
+		m.record(&name, owner, set.Type, ClassIN, ttl, rdata)
+		if m.full {
+			m.restore(before)
+			return false
+		}
+	}
+	m.at.counts[s] += uint16(len(set.RData))
+	return true
+}
+
+// AppendRecord adds one record as Append does.
+func (m *Message) AppendRecord(s Section, owner []byte, t Type, ttl uint32, rdata []byte) bool {
+	return m.AppendRecordClass(s, owner, t, ClassIN, ttl, rdata)
+}
+
+// AppendRecordClass adds one record of any class as Append does.
+func (m *Message) AppendRecordClass(s Section, owner []byte, t Type, c Class, ttl uint32, rdata []byte) bool {
+	before := m.enter(s)
+	var name ownerRef
+	m.record(&name, owner, t, c, ttl, rdata)
+	if m.full {
+		m.restore(before)
+		return false
+	}
+	m.at.counts[s]++
+	return true
+}
+
+// Truncate drops all records, keeps the question and sets TC (RFC 2181, Section
+// 9): a client that sees it asks again over TCP.
+func (m *Message) Truncate() {
+	m.restore(m.question)
+	m.SetTC(true)
+}
+
+// Clear takes back what was added after Start: the records, AA, TC and the
+// response code. What is reserved stays.
+func (m *Message) Clear() {
+	m.restore(m.question)
+	m.flags &^= flagAA | flagTC
+	m.rcode = RCodeNoError
+}
+
+// Finish ends the message and returns the buffer of Start with it appended. An
+// OPT record is written if e is not nil; if it does not fit because too little
+// was reserved, the message is truncated, and as a last resort e's options are
+// left out.
+func (m *Message) Finish(e *Reply) []byte {
+	if e != nil {
+		m.finishOPT(e)
+	} else if m.rcode > maxHeaderRCode {
+		m.rcode = RCodeServFail
+	}
+	header := m.buf[m.start : m.start+headerLen]
+	binary.BigEndian.PutUint16(header[2:], m.flags|uint16(m.rcode&maxHeaderRCode))
+	for s, n := range m.at.counts {
+		binary.BigEndian.PutUint16(header[6+2*s:], n)
+	}
+	return m.buf
+}
+
+// finishOPT writes e, the last record of the message.
+func (m *Message) finishOPT(e *Reply) {
+	if m.Len()+e.Len() > m.limit && m.Len() > m.question.length {
+		m.Truncate()
+	}
+	if m.Len()+e.Len() > m.limit {
+		m.buf = (&Reply{UDPSize: e.UDPSize, DO: e.DO}).append(m.buf, m.rcode)
+	} else {
+		m.buf = e.append(m.buf, m.rcode)
+	}
+	m.at.counts[Additional]++
+}
+
+// mark returns the present state.
+func (m *Message) mark() mark {
+	m.at.length, m.at.names = m.Len(), m.names.n
+	return m.at
+}
+
+// restore goes back to an earlier state.
+func (m *Message) restore(to mark) {
+	m.buf = m.buf[:m.start+to.length]
+	m.names.n = to.names
+	m.at = to
+	m.full = false
+}
+
+// enter makes s the section that is being filled and returns the state before.
+func (m *Message) enter(s Section) mark {
+	before := m.mark()
+	if s < before.section || s >= numSections {
+		panic("dnswire: sections of a message filled out of order")
+	}
+	m.at.section = s
+	return before
+}

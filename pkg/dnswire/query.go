@@ -1,0 +1,213 @@
+package dnswire
+
+import "encoding/binary"
+
+// headerLen is the length of the header in octets (RFC 1035, Section 4.1.1).
+const headerLen = 12
+
+// Bits of the second word of the header.
+//
+//	  15  14..11  10  9   8   7   6   5   4   3..0
+//	+----+--------+--+---+---+---+---+---+---+-------+
+//	| QR | opcode |AA| TC| RD| RA| Z | AD| CD| RCODE |
+//	+----+--------+--+---+---+---+---+---+---+-------+
+const (
+	flagQR      = 1 << 15
+	flagAA      = 1 << 10
+	flagTC      = 1 << 9
+	flagRD      = 1 << 8
+	flagAD      = 1 << 5
+	flagCD      = 1 << 4
+	opcodeShift = 11
+	opcodeMask  = 0xF
+)
+
+// Query is a parsed query; the zero value is ready for Parse. It is made to be
+// reused: Parse overwrites all of it. Its slices point into the packet and into
+// the Query itself, so neither the packet may change nor the Query be copied
+// while they are used.
+type Query struct {
+	ID             uint16
+	Opcode         Opcode
+	TC, RD, AD, CD bool // bits of the header
+
+	// HasQuestion reports whether there is a question; the four fields below
+	// are zero without one.
+	HasQuestion bool
+	Name        []byte // wire form, in the letter case of the client
+	Lower       []byte // the same in lower case
+	Type        Type
+	Class       Class
+
+	EDNS EDNS
+
+	lower [MaxName]byte // memory of Lower
+}
+
+// Verdict says what is to be done about a packet.
+type Verdict uint8
+
+const (
+	// Proceed means that the query is well-formed and its question is to be
+	// answered, or that it asks for a cookie only (HasQuestion is false).
+	Proceed Verdict = iota
+	// Drop means silence: nobody is waiting for a reply.
+	Drop
+	// FormErr means that the packet is malformed.
+	FormErr
+	// NotImp means that the packet holds an opcode other than QUERY.
+	NotImp
+	// BadVers means that EDNS has a version other than 0 (RFC 6891, Section
+	// 6.1.3).
+	BadVers
+)
+
+// RCode returns the code of the reply that the verdict alone asks for. It is
+// NOERROR for Proceed and for Drop, which has none.
+func (v Verdict) RCode() RCode {
+	switch v {
+	case FormErr:
+		return RCodeFormErr
+	case NotImp:
+		return RCodeNotImp
+	case BadVers:
+		return RCodeBadVers
+	}
+	return RCodeNoError
+}
+
+// String returns the verdict in words of the log.
+func (v Verdict) String() string {
+	switch v {
+	case Proceed:
+		return "proceed"
+	case Drop:
+		return "drop"
+	}
+	return v.RCode().String()
+}
+
+// Parse reads one packet into q and returns what is to be done about it. It
+// reads all of the packet, so that a query is not answered that another server
+// would call malformed.
+//
+// Packets shorter than a header, and replies, are dropped: an answer to them
+// could only make two servers talk to each other for ever (RFC 8906, Section
+// 4). For the verdicts that call for an error, ID, Opcode and the header's
+// bits are set, HasQuestion is true if there was one question and it could be
+// read, and EDNS.Present is true if an OPT record was found, so that the reply
+// can carry both (RFC 6891, Section 7).
+func (q *Query) Parse(packet []byte) Verdict {
+	q.Name, q.Lower, q.Type, q.Class, q.HasQuestion = nil, nil, 0, 0, false
+	q.EDNS = EDNS{}
+	if len(packet) < headerLen {
+		return Drop
+	}
+	flags := binary.BigEndian.Uint16(packet[2:])
+	q.ID = binary.BigEndian.Uint16(packet)
+	q.Opcode = Opcode(flags >> opcodeShift & opcodeMask)
+	q.TC = flags&flagTC != 0
+	q.RD = flags&flagRD != 0
+	q.AD = flags&flagAD != 0
+	q.CD = flags&flagCD != 0
+	if flags&flagQR != 0 {
+		return Drop
+	}
+	verdict := q.parseBody(packet)
+	if q.Opcode != OpcodeQuery {
+		// What another opcode puts into the sections is not ours to judge; it
+		// was read for what a reply should echo (RFC 8906, Section 8.1).
+		return NotImp
+	}
+	return verdict
+}
+
+// parseBody reads the four sections.
+func (q *Query) parseBody(packet []byte) Verdict {
+	questions := binary.BigEndian.Uint16(packet[4:])
+	others := int(binary.BigEndian.Uint16(packet[6:])) + int(binary.BigEndian.Uint16(packet[8:]))
+	additional := int(binary.BigEndian.Uint16(packet[10:]))
+
+	off := headerLen
+	if questions > 1 {
+		return FormErr // RFC 9619, Section 4
+	}
+	if questions == 1 {
+		if off = q.parseQuestion(packet); off == 0 {
+			return FormErr
+		}
+	}
+	verdict := Proceed
+	for i := range others + additional {
+		rr, next := readRecord(packet, off)
+		if next == 0 {
+			return FormErr
+		}
+		off = next
+		if rr.typ != TypeOPT {
+			continue
+		}
+		// RFC 6891, Section 6.1.1: one OPT at most, of the root, in the
+		// additional section.
+		if i < others || q.EDNS.Present || !rr.ofRoot {
+			return FormErr
+		}
+		if verdict = q.EDNS.parse(rr); verdict == FormErr {
+			return FormErr
+		}
+	}
+	if off != len(packet) {
+		return FormErr // as BIND and NSD judge octets after the last record
+	}
+	if questions == 0 && !q.EDNS.HasCookie && verdict == Proceed {
+		return FormErr // RFC 7873, Section 5.4 allows this for cookies only
+	}
+	return verdict
+}
+
+// parseQuestion reads the question after the header and returns the offset
+// after it, 0 if it is malformed. Nothing comes before its name that a
+// compression pointer could stand for, so none is allowed.
+func (q *Query) parseQuestion(packet []byte) (next int) {
+	rest := packet[headerLen:]
+	n, ok := NameLen(rest)
+	if !ok || len(rest) < n+4 {
+		return 0
+	}
+	q.Name = rest[:n:n]
+	q.Lower = AppendLower(q.lower[:0], q.Name)
+	q.Type = Type(binary.BigEndian.Uint16(rest[n:]))
+	q.Class = Class(binary.BigEndian.Uint16(rest[n+2:]))
+	q.HasQuestion = true
+	return headerLen + n + 4
+}
+
+// record is what an OPT record says, and enough of any other to pass it.
+type record struct {
+	ofRoot bool // the owner is the root, not compressed
+	typ    Type
+	class  uint16
+	ttl    uint32
+	rdata  []byte
+}
+
+// readRecord reads the record at off and returns the offset after it, 0 if it
+// is malformed or cut off. Its RDATA is not looked into.
+func readRecord(packet []byte, off int) (rr record, next int) {
+	const fixedLen = 10 // type, class, TTL, length of RDATA
+	body, ok := skipName(packet, off)
+	if !ok || len(packet)-body < fixedLen {
+		return rr, 0
+	}
+	fixed := packet[body:]
+	size := int(binary.BigEndian.Uint16(fixed[8:]))
+	if len(fixed)-fixedLen < size {
+		return rr, 0
+	}
+	rr.ofRoot = packet[off] == 0
+	rr.typ = Type(binary.BigEndian.Uint16(fixed))
+	rr.class = binary.BigEndian.Uint16(fixed[2:])
+	rr.ttl = binary.BigEndian.Uint32(fixed[4:])
+	rr.rdata = fixed[fixedLen : fixedLen+size]
+	return rr, body + fixedLen + size
+}

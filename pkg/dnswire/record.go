@@ -1,0 +1,135 @@
+package dnswire
+
+import "encoding/binary"
+
+// ownerRef is how the owner of a set is written after its first record: as a
+// pointer to where the name was written, or to what that points to.
+type ownerRef struct {
+	pointer uint16 // 0: none, the owner has to be written out
+}
+
+// record writes one record; m.full is set if it does not fit, and then some of
+// it may have been written. owner is what was learned from the set's record
+// before this one.
+func (m *Message) record(ref *ownerRef, owner []byte, t Type, c Class, ttl uint32, rdata []byte) {
+	m.owner(ref, owner)
+	var fixed [10]byte
+	binary.BigEndian.PutUint16(fixed[:], uint16(t))
+	binary.BigEndian.PutUint16(fixed[2:], uint16(c))
+	binary.BigEndian.PutUint32(fixed[4:], ttl)
+	m.octets(fixed[:])
+	start := len(m.buf)
+	m.rdata(t, rdata)
+	if !m.full {
+		binary.BigEndian.PutUint16(m.buf[start-2:], uint16(len(m.buf)-start))
+	}
+}
+
+// owner writes the owner of a record.
+func (m *Message) owner(ref *ownerRef, owner []byte) {
+	switch {
+	case ref.pointer != 0:
+	case m.isQuestion(owner):
+		ref.pointer = pointerToName
+	default:
+		ref.pointer = m.name(owner)
+		return
+	}
+	m.pointer(ref.pointer)
+}
+
+// isQuestion reports whether name is the name of the question, which most owners
+// are. The root is not: it is shorter than a pointer to it.
+func (m *Message) isQuestion(name []byte) bool {
+	const fixedLen = 4 // type and class after the name
+	end := m.question.length - fixedLen
+	if len(name) == 1 || len(name) != end-headerLen {
+		return false
+	}
+	return equalFold(m.buf[m.start+headerLen:m.start+end], name)
+}
+
+// rdata writes the RDATA of a record without its length. Names are compressed in
+// the types of RFC 1035 only: readers need not know how to expand them in any
+// other (RFC 3597, Section 4).
+func (m *Message) rdata(t Type, rdata []byte) {
+	skip, names := namesIn(t)
+	if names > 0 && len(rdata) >= skip {
+		m.octets(rdata[:skip])
+		rdata = rdata[skip:]
+		for ; names > 0; names-- {
+			n, ok := NameLen(rdata)
+			if !ok {
+				break // no name after all: written as it is
+			}
+			m.name(rdata[:n])
+			rdata = rdata[n:]
+		}
+	}
+	m.octets(rdata)
+}
+
+// namesIn returns where in the RDATA of t names stand that may be compressed:
+// after how many octets, and how many of them.
+func namesIn(t Type) (skip, names int) {
+	switch t {
+	case TypeNS, TypeCNAME, TypePTR, TypeMB, TypeMD, TypeMF, TypeMG, TypeMR:
+		return 0, 1
+	case TypeMX:
+		return 2, 1
+	case TypeSOA, TypeMINFO:
+		return 0, 2
+	}
+	return 0, 0
+}
+
+// name writes a name, compressed as far as what stands before it allows, and
+// returns the pointer by which the same name can be written again; 0 if there is
+// none that is shorter.
+func (m *Message) name(name []byte) (pointer uint16) {
+	if n, ok := NameLen(name); !ok || n != len(name) {
+		m.octets(name) // not of our making; what it is will not be guessed
+		return 0
+	}
+	var sp split
+	m.names.split(m.buf[m.start:], name, &sp)
+	if sp.shared == noSuffix {
+		sp.length = len(name) // the root's octet is written, not pointed to
+	}
+	if !m.fits(sp.length) {
+		return 0
+	}
+	offset := m.Len()
+	m.buf = append(m.buf, name[:sp.length]...)
+	m.names.addAll(name, offset, &sp)
+	if sp.shared != noSuffix {
+		pointer = pointerBits<<8 | m.names.entries[sp.shared].offset
+		m.pointer(pointer)
+	}
+	switch {
+	case sp.fresh == 0: // nothing but that pointer, or the root
+		return pointer
+	case offset > maxPointer:
+		return 0
+	}
+	return pointerBits<<8 | uint16(offset)
+}
+
+func (m *Message) pointer(p uint16) {
+	if m.fits(pointerLen) {
+		m.buf = binary.BigEndian.AppendUint16(m.buf, p)
+	}
+}
+
+func (m *Message) octets(b []byte) {
+	if m.fits(len(b)) {
+		m.buf = append(m.buf, b...)
+	}
+}
+
+// fits reports whether n more octets may be written; once they may not, nothing
+// is written until the message is restored.
+func (m *Message) fits(n int) bool {
+	m.full = m.full || m.Len()+n > m.limit-m.reserved
+	return !m.full
+}
