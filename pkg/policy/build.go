@@ -1,0 +1,144 @@
+package policy
+
+import (
+	"net/netip"
+
+	"github.com/geodns-vipd/geodns/pkg/diag"
+	"github.com/geodns-vipd/geodns/pkg/geo"
+)
+
+// builder writes a Spec out as the nodes of a Policy.
+type builder struct {
+	p      *Policy
+	ruleOf map[*Rule]int32 // a rule that stands in the tree twice is judged once
+	cidrOf map[netip.Prefix]int
+	told   map[diag.Pos]bool // places already complained about
+	full   bool              // a limit was passed; the rest is left out
+	diags  diag.List
+}
+
+// add appends the tree of spec and returns the number of its root. Depth
+// counts from 1.
+func (b *builder) add(spec *Spec, depth int) int32 {
+	at := int32(len(b.p.nodes))
+	if b.full || b.overLimit(spec, depth) {
+		return at
+	}
+	b.p.nodes = append(b.p.nodes, node{kind: spec.Kind, spec: spec})
+	var kids []kid
+	switch spec.Kind {
+	case KindSite:
+		site, ok := b.p.sites.Find(spec.Name)
+		if !ok {
+			b.once(spec.Pos, "", "unknown site %q", spec.Name)
+		}
+		b.p.nodes[at].site = site
+	case KindGeo:
+		for i := range spec.Rules {
+			r := &spec.Rules[i]
+			kids = append(kids, kid{rule: b.rule(r), strict: r.Strict, node: b.add(r.Use, depth+1)})
+		}
+	default:
+		for _, t := range spec.Targets {
+			kids = append(kids, kid{weight: t.Weight, node: b.add(t.Spec, depth+1)})
+		}
+	}
+	b.p.nodes[at].kids = kids
+	return at
+}
+
+// overLimit reports a tree that is too deep or too large, once.
+func (b *builder) overLimit(spec *Spec, depth int) bool {
+	root := b.p.spec
+	switch {
+	case depth > MaxDepth:
+		b.diags.Errorf(spec.Pos, "fewer policies within policies",
+			"policy %s is more than %d deep here", root, MaxDepth)
+	case len(b.p.nodes) >= MaxNodes:
+		b.diags.Errorf(root.Pos, "fewer targets",
+			"policy %s has more than %d targets when every name in it is written out", root, MaxNodes)
+	default:
+		return false
+	}
+	b.full = true
+	return true
+}
+
+// rule returns the number of a rule.
+func (b *builder) rule(r *Rule) int32 {
+	if i, ok := b.ruleOf[r]; ok {
+		return i
+	}
+	i := int32(len(b.p.rules))
+	b.ruleOf[r] = i
+	b.p.rules = append(b.p.rules, newMatcher(r, b.cidr))
+	return i
+}
+
+// cidr returns the number of a prefix.
+func (b *builder) cidr(p netip.Prefix) int {
+	if i, ok := b.cidrOf[p]; ok {
+		return i
+	}
+	i := len(b.p.cidrs)
+	b.cidrOf[p] = i
+	b.p.cidrs = append(b.p.cidrs, p)
+	return i
+}
+
+// fieldOf says what a database must carry for a condition to be judged.
+var fieldOf = map[Condition]geo.Fields{
+	Continent:     geo.Continent,
+	Country:       geo.Country,
+	Subdivision:   geo.Subdivision,
+	CityCondition: geo.City,
+	ASN:           geo.ASN,
+}
+
+// checkFields reports conditions that no configured database carries: they
+// would never hold, and nobody would be told.
+func (b *builder) checkFields() {
+	carried := b.p.index.Fields()
+	for i := range b.p.rules {
+		r := b.p.rules[i].rule
+		for cond, field := range fieldOf {
+			if r.Len(cond) > 0 && carried&field == 0 {
+				b.once(r.ConditionPos[cond], "configure one under geo.database, or leave the condition out",
+					"no configured database carries what %s needs", cond)
+			}
+		}
+	}
+	b.diags.Sort()
+}
+
+// warnEmpty warns where all_down would have to serve something and some
+// clients match no rule at all.
+func (b *builder) warnEmpty() {
+	root := b.p.spec
+	if root.AllDown == Serve && !b.full && b.mayBeEmpty(0) {
+		b.diags.Warnf(root.Pos, "add a rule {use: …} for everyone else",
+			"some clients match no rule in policy %s, and get no address (NODATA)", root)
+	}
+}
+
+// mayBeEmpty reports whether some client may have no candidates below a node,
+// as far as the text tells.
+func (b *builder) mayBeEmpty(at int32) bool {
+	n := &b.p.nodes[at]
+	for _, k := range n.kids {
+		always := n.kind != KindGeo || !b.p.rules[k.rule].rule.Conditional()
+		if always && !b.mayBeEmpty(k.node) {
+			return false
+		}
+	}
+	return n.kind != KindSite
+}
+
+// once adds an error unless there is one at the place.
+func (b *builder) once(pos diag.Pos, right, format string, args ...any) {
+	if b.told[pos] {
+		return
+	}
+	b.told[pos] = true
+	b.diags.Errorf(pos, right, format, args...)
+}

@@ -1,0 +1,167 @@
+package policy
+
+import (
+	"strconv"
+	"strings"
+)
+
+// String returns how the policy is shown: its name, or the text of one that
+// was written in place.
+func (s *Spec) String() string {
+	switch {
+	case s.Name != "":
+		return s.Name
+	case s.Text != "":
+		return s.Text
+	}
+	return s.Flow()
+}
+
+// Flow returns the policy in the YAML flow form of steering.yaml, as it can be
+// put into a STEER record. Named targets stand by their names.
+func (s *Spec) Flow() string {
+	var b strings.Builder
+	b.WriteByte('{')
+	b.WriteString(s.Kind.String())
+	b.WriteString(": ")
+	switch s.Kind {
+	case KindSite:
+		b.WriteString(s.Name)
+	case KindFailover:
+		writeList(&b, s.Targets, func(t Target) string { return t.Spec.inner() })
+	case KindWeighted:
+		writeWeights(&b, s.Targets)
+	case KindGeo:
+		b.WriteByte('[')
+		for i := range s.Rules {
+			separate(&b, i)
+			b.WriteString(s.Rules[i].String())
+		}
+		b.WriteByte(']')
+	}
+	if s.AllDownPos.Line != 0 {
+		b.WriteString(", all_down: ")
+		b.WriteString(s.AllDown.String())
+	}
+	b.WriteByte('}')
+	return b.String()
+}
+
+// inner is the policy as a target of another: its name or its flow form.
+func (s *Spec) inner() string {
+	if s.Name != "" {
+		return s.Name
+	}
+	return s.Flow()
+}
+
+// writeWeights writes the short form {a: 3, b: 1} where each target has a name
+// of its own, else the list form.
+func writeWeights(b *strings.Builder, targets []Target) {
+	names := map[string]bool{}
+	for _, t := range targets {
+		if t.Spec.Name != "" {
+			names[t.Spec.Name] = true
+		}
+	}
+	if len(names) < len(targets) {
+		writeList(b, targets, func(t Target) string {
+			return "{use: " + t.Spec.inner() + ", weight: " + strconv.FormatUint(uint64(t.Weight), 10) + "}"
+		})
+		return
+	}
+	b.WriteByte('{')
+	for i, t := range targets {
+		separate(b, i)
+		b.WriteString(t.Spec.Name)
+		b.WriteString(": ")
+		b.WriteString(strconv.FormatUint(uint64(t.Weight), 10))
+	}
+	b.WriteByte('}')
+}
+
+// String returns the rule in the YAML flow form of steering.yaml.
+func (r *Rule) String() string {
+	var b strings.Builder
+	b.WriteByte('{')
+	for c := range numConditions {
+		if r.Len(c) == 0 {
+			continue
+		}
+		b.WriteString(c.String())
+		b.WriteString(": ")
+		writeList(&b, r.values(c), func(v string) string { return v })
+		b.WriteString(", ")
+	}
+	b.WriteString("use: ")
+	b.WriteString(r.Use.inner())
+	if r.Strict {
+		b.WriteString(", strict: true")
+	}
+	b.WriteByte('}')
+	return b.String()
+}
+
+// values returns the values of a condition as they are written.
+func (r *Rule) values(c Condition) []string {
+	switch c {
+	case Continent:
+		return r.Continents
+	case Country:
+		return r.Countries
+	case Subdivision:
+		return r.Subdivisions
+	}
+	var out []string
+	switch c {
+	case CityCondition:
+		for _, city := range r.Cities {
+			out = append(out, city.String())
+		}
+	case ASN:
+		for _, n := range r.ASNs {
+			out = append(out, strconv.FormatUint(uint64(n), 10))
+		}
+	case CIDR:
+		for _, p := range r.CIDRs {
+			out = append(out, quote(p.String()))
+		}
+	}
+	return out
+}
+
+// String returns the name, or the id in decimal.
+func (c City) String() string {
+	if c.Name != "" {
+		return quote(c.Name)
+	}
+	return strconv.FormatUint(uint64(c.ID), 10)
+}
+
+// quote puts a value into double quotes where YAML needs them in flow form.
+func quote(s string) string {
+	if strings.ContainsAny(s, ":,[]{}#&*!|>'\"%@`\\") || s != strings.TrimSpace(s) || looksLikeNumber(s) {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+func looksLikeNumber(s string) bool {
+	_, err := strconv.ParseFloat(s, 64)
+	return err == nil
+}
+
+func writeList[T any](b *strings.Builder, items []T, text func(T) string) {
+	b.WriteByte('[')
+	for i, item := range items {
+		separate(b, i)
+		b.WriteString(text(item))
+	}
+	b.WriteByte(']')
+}
+
+func separate(b *strings.Builder, i int) {
+	if i > 0 {
+		b.WriteString(", ")
+	}
+}
