@@ -111,3 +111,13 @@ func findOption(key string) *option {
 	}
 	return nil
 }
+
+// DefaultLimits returns the limits of a configuration that sets none.
+func DefaultLimits() Limits {
+	return Limits{
+		UDPSize:           findOption("limits.udp_size").def.(int),
+		TCPConnections:    findOption("limits.tcp_connections").def.(int),
+		TCPConnectionsPer: findOption("limits.tcp_connections_per_client").def.(int),
+		TCPIdle:           findOption("limits.tcp_idle").def.(time.Duration),
+	}
+}
