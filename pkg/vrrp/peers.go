@@ -1,0 +1,291 @@
+package vrrp
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Bounds on what strangers can make us remember.
+const (
+	maxStrangers   = 16 // sources of adverts or hellos that are not configured
+	maxRefusals    = 16 // pairs of source and reason
+	refusalExpires = time.Hour
+)
+
+// peer is another node: a configured one, or on multicast one that was heard.
+type peer struct {
+	addr       netip.Addr
+	configured bool
+	form       ChecksumForm // of its last advertisement, used for what we send it
+	advert     time.Duration
+	priority   uint8 // of its last advertisement
+
+	vipd       bool          // has ever said hello
+	helloAt    time.Duration // 0: none that counts
+	hello      Message
+	sequence   uint64
+	messageAt  time.Duration // last message of any kind
+	leftMaster time.Duration // latest moment at which it gave Master up, as told
+
+	// Alarms that were raised and still hold.
+	vipsDiffer, intervalDiffers, digestDiffers, owner, unheard bool
+}
+
+// lookup returns the entry of addr for changing, in a copy of the table; nil
+// if it is a stranger and there are too many.
+func (s *step) lookup(addr netip.Addr) *peer {
+	s.peers = slices.Clone(s.peers)
+	strangers, oldest := 0, -1
+	for i := range s.peers {
+		p := &s.peers[i]
+		if p.addr == addr {
+			return p
+		}
+		if p.configured {
+			continue
+		}
+		strangers++
+		if oldest < 0 || p.lastHeard() < s.peers[oldest].lastHeard() {
+			oldest = i
+		}
+	}
+	if strangers < maxStrangers {
+		s.peers = append(s.peers, peer{addr: addr})
+		return &s.peers[len(s.peers)-1]
+	}
+	s.peers[oldest] = peer{addr: addr}
+	return &s.peers[oldest]
+}
+
+// peerIndex returns where addr stands in the table, -1 if it does not.
+func (r *Router) peerIndex(addr netip.Addr) int {
+	return slices.IndexFunc(r.peers, func(p peer) bool { return p.addr == addr })
+}
+
+func (p *peer) lastHeard() time.Duration { return max(p.advert, p.messageAt) }
+
+// speaksVipd reports whether p's last hello still counts.
+func (p *peer) speaksVipd(now time.Duration) bool {
+	return p.helloAt > 0 && now-p.helloAt <= HelloLifetime
+}
+
+// heardAdvert keeps what an advertisement says of its sender, and compares it
+// with our configuration. Differences are told, not punished: refusing would
+// make a second Master.
+func (s *step) heardAdvert(ev AdvertReceived) {
+	a := &ev.Advert
+	p := s.lookup(ev.From)
+	p.advert, p.priority, p.form = max(s.now-ev.Age, 1), a.Priority, a.Form
+	p.unheard = false
+	s.form = a.Form
+	if a.Priority == PriorityRelease {
+		return // some implementations leave the rest out
+	}
+	s.raise(&p.vipsDiffer, !s.sameVIPs(a.VIPs), AlarmVIPs, p.addr,
+		func() string { return fmt.Sprintf("%v advertises %v, here it is %v", p.addr, a.VIPs, s.cfg.VIPs) })
+	s.raise(&p.intervalDiffers, s.cfg.Version == V2 && a.Interval != s.cfg.Interval, AlarmInterval, p.addr,
+		func() string {
+			return fmt.Sprintf("%v advertises every %v, here it is %v: keepalived refuses this, and both are master",
+				p.addr, a.Interval, s.cfg.Interval)
+		})
+	s.raise(&p.owner, a.Priority == PriorityOwner && s.cfg.Priority == PriorityOwner, AlarmOwners, p.addr,
+		func() string { return fmt.Sprintf("%v and this node both have priority 255", p.addr) })
+}
+
+func (s *step) sameVIPs(theirs []netip.Addr) bool {
+	return slices.Equal(theirs, s.cfg.VIPs) || slices.Equal(sortedAddrs(theirs), sortedAddrs(s.cfg.VIPs))
+}
+
+// raise raises an alarm once for as long as its condition holds.
+func (s *step) raise(raised *bool, holds bool, kind AlarmKind, from netip.Addr, text func() string) {
+	if holds && !*raised {
+		s.alarm(kind, from, "%s", text())
+	}
+	*raised = holds
+}
+
+func (s *step) alarm(kind AlarmKind, from netip.Addr, format string, args ...any) {
+	a := Alarm{kind, from, fmt.Sprintf(format, args...)}
+	s.lastAlarm = TimedAlarm{s.now, a}
+	s.do(a)
+}
+
+// hello greets the others, and plans the next time.
+func (s *step) hello() {
+	s.set(timerHello, s.now+HelloInterval)
+	s.sendMessage(KindHello, netip.Addr{})
+}
+
+// sendMessage sends a message of vipd to all; a hand-over names its successor.
+func (s *step) sendMessage(kind MessageKind, successor netip.Addr) {
+	if s.linkDown != "" {
+		return
+	}
+	m := Message{
+		Kind: kind, VRID: s.cfg.VRID, Version: s.cfg.Version, State: s.state, Priority: s.priority,
+		Eligible: kind == KindHello && s.eligible(),
+		Preempts: s.preempts(),
+		Digest:   s.cfg.Digest(), LeftMaster: NeverMaster, Sender: s.cfg.Local, Successor: successor,
+	}
+	if s.leftMaster > 0 {
+		m.LeftMaster = s.now - s.leftMaster
+	}
+	s.do(SendMessage{Message: m})
+}
+
+// eligible reports whether we would take over if the Master went now.
+func (r *Router) eligible() bool { return r.state == Backup && !r.drained }
+
+// preempts reports whether we take over from a lower Master at once.
+func (r *Router) preempts() bool {
+	return r.cfg.Priority == PriorityOwner || !r.cfg.NoPreempt && r.cfg.PreemptDelay == 0
+}
+
+// helloReceived keeps what another vipd says of itself.
+func (s *step) helloReceived(ev HelloReceived) {
+	m := ev.Message
+	if !s.running || !s.fresh(ev.From, m) {
+		return
+	}
+	if m.Kind == KindGoodbye {
+		s.forgetHello(ev.From)
+		return
+	}
+	p := s.lookup(ev.From)
+	p.vipd, p.unheard = true, false
+	p.helloAt, p.hello = s.now, m
+	s.raise(&p.digestDiffers, m.Digest != s.cfg.Digest(), AlarmDigest, p.addr, func() string {
+		return fmt.Sprintf("%v has another version, interval, authentication or list of addresses", p.addr)
+	})
+	if s.state == Master {
+		s.leftLate(p, m)
+	}
+}
+
+// fresh refuses a message that is older than its sender's last one. After a
+// silence any is taken, so that a clock that was set back heals by itself; how
+// old a message may be at all, the caller judges by its own clock.
+func (s *step) fresh(from netip.Addr, m Message) bool {
+	p := s.lookup(from)
+	recent := p.messageAt > 0 && s.now-p.messageAt <= HelloLifetime
+	if recent && m.Sequence <= p.sequence {
+		s.packetRefused(PacketRefused{s.now, from, DropReplay, m.Priority})
+		return false
+	}
+	p.sequence, p.messageAt = m.Sequence, s.now
+	return true
+}
+
+// forgetHello makes a vipd peer no candidate any more.
+func (s *step) forgetHello(from netip.Addr) {
+	p := s.lookup(from)
+	p.vipd, p.helloAt = true, 0
+}
+
+// successor returns the vipd peer that takes over if we release: among those
+// that are eligible the one of the highest priority, then address, as the
+// protocol would choose.
+func (r *Router) successor() (peer, bool) {
+	var best peer
+	for _, p := range r.peers {
+		if !p.speaksVipd(r.now) || !p.hello.Eligible {
+			continue
+		}
+		if !best.addr.IsValid() || p.hello.Priority > best.hello.Priority ||
+			p.hello.Priority == best.hello.Priority && p.addr.Compare(best.addr) > 0 {
+			best = p
+		}
+	}
+	return best, best.addr.IsValid()
+}
+
+// allSpeakVipd reports whether every other node is known to be vipd: every
+// configured peer, or on multicast at least one node and no other.
+func (r *Router) allSpeakVipd() bool {
+	any := false
+	for i := range r.peers {
+		p := &r.peers[i]
+		switch {
+		case p.addr == r.cfg.Local:
+		case p.speaksVipd(r.now):
+			any = true
+		case p.configured, p.advert > 0 && !p.vipd:
+			return false
+		}
+	}
+	return any
+}
+
+// mayBeKeepalived reports whether there is another node that was never known to
+// be vipd, so that its silence says nothing.
+func (r *Router) mayBeKeepalived() bool {
+	return slices.ContainsFunc(r.peers, func(p peer) bool {
+		return p.addr != r.cfg.Local && !p.vipd && (p.configured || p.advert > 0)
+	})
+}
+
+// findUnheard tells of configured peers that were never heard, once each: as
+// long as that lasts, nobody knows whether they would take over.
+func (s *step) findUnheard() {
+	for _, p := range s.peers {
+		if p.configured && p.lastHeard() == 0 && !p.unheard && p.addr != s.cfg.Local {
+			s.lookup(p.addr).unheard = true
+			s.alarm(AlarmUnheard, p.addr, "no advert from %v: is IP protocol 112 allowed?", p.addr)
+		}
+	}
+}
+
+// Refusal is a source whose packets are refused, and why.
+type Refusal struct {
+	From     netip.Addr
+	Reason   DropReason
+	Priority uint8 // of the last one
+	Count    int
+	Last     time.Duration
+}
+
+// packetRefused counts a refusal; the first of a source for a reason is worth
+// an alarm. Nothing else ever depends on what was refused.
+func (s *step) packetRefused(ev PacketRefused) {
+	i := slices.IndexFunc(s.refusals, func(f Refusal) bool { return f.From == ev.From && f.Reason == ev.Reason })
+	if i >= 0 {
+		s.refusals = slices.Clone(s.refusals)
+		f := &s.refusals[i]
+		f.Count, f.Last, f.Priority = f.Count+1, s.now, ev.Priority
+		return
+	}
+	entry := Refusal{ev.From, ev.Reason, ev.Priority, 1, s.now}
+	if len(s.refusals) < maxRefusals {
+		s.refusals = append(slices.Clone(s.refusals), entry)
+	} else if i := slices.IndexFunc(s.refusals, func(f Refusal) bool { return s.now-f.Last > refusalExpires }); i >= 0 {
+		s.refusals = slices.Clone(s.refusals)
+		s.refusals[i] = entry
+	} else {
+		s.refusedMore++ // a flood of sources must not become a flood of lines
+		return
+	}
+	if hint := ev.Reason.Hint(); ev.Reason.Misfit() && hint != "" {
+		s.alarm(AlarmRefused, ev.From, "adverts of %v are refused: %v: %s", ev.From, ev.Reason, hint)
+	} else if ev.Reason.Misfit() {
+		s.alarm(AlarmRefused, ev.From, "adverts of %v are refused: %v", ev.From, ev.Reason)
+	}
+}
+
+// sendFailed keeps the lease of a floating IP from growing on advertisements
+// that nobody got.
+func (s *step) sendFailed(ev SendFailed) {
+	s.sendFails++
+	destinations := 1
+	if s.cfg.Unicast {
+		destinations = max(len(s.cfg.Peers), 1)
+	}
+	if s.sendFails == destinations {
+		s.lastSent = s.beforeSent
+	}
+	if !s.sendAlarm {
+		s.sendAlarm = true
+		s.alarm(AlarmSend, ev.To, "advert to %v not sent: %s", ev.To, ev.Err)
+	}
+}
