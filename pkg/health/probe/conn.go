@@ -17,8 +17,9 @@ type conn struct {
 	net.Conn // what is read and written: TLS, or tcp itself
 	tcp      *net.TCPConn
 	to       endpoint
-	left     int  // bytes that may still be read
-	answered bool // a byte of the answer to the last request has come
+	left     int   // bytes that may still be read
+	answered bool  // a byte of the answer to the last request has come
+	err      error // why reading ended; the parsers above may hide it behind half a line
 	since    time.Time
 }
 
@@ -34,12 +35,25 @@ var errHeadersTooLong = errors.New("headers longer than 64 KiB")
 // Read reads from the target, up to the limit.
 func (c *conn) Read(b []byte) (int, error) {
 	if c.left <= 0 {
-		return 0, errHeadersTooLong
+		c.err = errHeadersTooLong
+		return 0, c.err
 	}
 	n, err := c.Conn.Read(b[:min(len(b), c.left)])
 	c.left -= n
 	c.answered = c.answered || n > 0
+	if err != nil {
+		c.err = err
+	}
 	return n, err
+}
+
+// cause returns why reading ended, if it was not the target's orderly end,
+// and else err: what "malformed" means when a time-out cut a line in half.
+func (c *conn) cause(err error) error {
+	if c.err != nil && c.err != io.EOF {
+		return c.err
+	}
+	return err
 }
 
 // abort closes the connection without the farewell of TLS, which could block.

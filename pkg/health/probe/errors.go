@@ -96,7 +96,7 @@ func describeTLS(err error, now time.Time) string {
 		name    x509.HostnameError
 		issuer  x509.UnknownAuthorityError
 		record  tls.RecordHeaderError
-		alert   tls.AlertError
+		remote  *net.OpError
 	)
 	switch {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil:
@@ -107,8 +107,8 @@ func describeTLS(err error, now time.Time) string {
 		return "certificate signed by unknown authority"
 	case errors.As(err, &record):
 		return describeRecord(record)
-	case errors.As(err, &alert):
-		return "TLS alert from the server: " + strings.TrimPrefix(alert.Error(), "tls: ")
+	case errors.As(err, &remote) && remote.Op == "remote error": // as crypto/tls marks an alert
+		return "TLS alert from the server: " + strings.TrimPrefix(remote.Err.Error(), "tls: ")
 	}
 	return ""
 }

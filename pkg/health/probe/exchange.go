@@ -140,7 +140,7 @@ func (p *HTTP) exchangeOn(c *conn, a *attempt, t target, s *scratch) (reply, err
 // response was read to its end and the target keeps the connection open.
 func (p *HTTP) roundTrip(c *conn, a *attempt, t target, s *scratch) (r reply, reusable bool, err error) {
 	a.stage = waiting
-	c.left, c.answered = MaxHeaders, false
+	c.left, c.answered, c.err = MaxHeaders, false, nil
 	s.out = t.append(s.out[:0], p.tail)
 	if _, err := c.Write(s.out); err != nil {
 		return reply{}, false, err
@@ -148,7 +148,7 @@ func (p *HTTP) roundTrip(c *conn, a *attempt, t target, s *scratch) (r reply, re
 	s.br.Reset(c)
 	resp, err := readHeaders(s.br, t.method)
 	if err != nil {
-		return reply{}, false, err
+		return reply{}, false, c.cause(err)
 	}
 	r = reply{status: resp.StatusCode, location: resp.Header.Get("Location")}
 	if p.c.Redirects > 0 && isRedirect(r.status, r.location) {
@@ -157,7 +157,7 @@ func (p *HTTP) roundTrip(c *conn, a *attempt, t target, s *scratch) (r reply, re
 	a.stage = reading
 	c.left = math.MaxInt // readBody has its own bound
 	if err := s.readBody(resp.Body, p.c.wantsBody(), &r); err != nil {
-		return reply{}, false, err
+		return reply{}, false, c.cause(err)
 	}
 	reusable = !r.cut && !resp.Close && s.br.Buffered() == 0 && r.status != http.StatusSwitchingProtocols
 	return r, reusable, nil
@@ -170,15 +170,18 @@ var (
 	otherRequest = &http.Request{Method: http.MethodGet}
 )
 
+// maxInterim is how many interim responses may come before the final one.
+const maxInterim = 10
+
 // readHeaders reads status line and headers of the final response; interim
 // ones are skipped (RFC 9110, Section 15.2), but for a change of protocol,
-// after which nothing follows. The limit of the connection bounds them all.
+// after which nothing follows.
 func readHeaders(br *bufio.Reader, method string) (*http.Response, error) {
 	req := otherRequest
 	if method == http.MethodHead {
 		req = headRequest
 	}
-	for {
+	for range maxInterim + 1 {
 		resp, err := http.ReadResponse(br, req)
 		if err != nil {
 			return nil, explainGarbage(err)
@@ -187,6 +190,7 @@ func readHeaders(br *bufio.Reader, method string) (*http.Response, error) {
 			return resp, nil
 		}
 	}
+	return nil, fmt.Errorf("more than %d interim responses", maxInterim)
 }
 
 // explainGarbage adds the most frequent cause of what does not look like
