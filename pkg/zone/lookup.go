@@ -1,0 +1,166 @@
+package zone
+
+import "github.com/geodns-vipd/geodns/pkg/dnswire"
+
+// Outcome says how a name and a type are answered.
+type Outcome uint8
+
+const (
+	// NXDomain: the name does not exist and no wildcard stands in for it.
+	NXDomain Outcome = iota
+	// Answer: Result.Set is the answer.
+	Answer
+	// NoData: the name exists, without records of the type.
+	NoData
+	// Delegation: the name is at or below a zone cut; Result.Set are its NS
+	// records.
+	Delegation
+	// CNAME: the name is an alias; Result.Set is the CNAME.
+	CNAME
+	// DNAME: the name is below the owner of a DNAME; Result.Set is the DNAME.
+	DNAME
+	// Steered: a policy answers; Result.Set is the ordinary set of the type at
+	// the name, or nil.
+	Steered
+)
+
+var outcomeNames = [...]string{"NXDOMAIN", "answer", "NODATA", "delegation", "CNAME", "DNAME", "steered"}
+
+// String returns the outcome in the words of the trade.
+func (o Outcome) String() string {
+	if int(o) < len(outcomeNames) {
+		return outcomeNames[o]
+	}
+	return "unknown"
+}
+
+// Result is what a look-up found.
+type Result struct {
+	Outcome Outcome
+	// Node is the node that matched: the name's own, the wildcard's, that of the
+	// zone cut or of the owner of the DNAME; nil for NXDomain.
+	Node *Node
+	// Set is the answer, the CNAME, the DNAME or the NS set at the cut; nil
+	// otherwise, and for a steered name without records of the type.
+	Set *dnswire.RRset
+	// Wildcard is true if Node is a wildcard that stands in for the name (RFC
+	// 4592, Section 3.3.1).
+	Wildcard bool
+	// Encloser is the offset in the name of the closest encloser: the longest
+	// ancestor that exists, 0 if that is the name itself. For Delegation and
+	// DNAME it is the offset of Node's name.
+	Encloser int
+}
+
+// Lookup finds what answers a question for name, an uncompressed wire-form name
+// in lower case at or below the origin, and type t. It follows RFC 1034,
+// Section 4.3.2, step 3, with RFC 4592 for wildcards, RFC 6672 for DNAME and RFC
+// 4035, Section 3.1.4.1 for DS: at a zone cut DS is the parent's. It makes no
+// garbage and one or two look-ups in a map for most names, never more than
+// eight, whatever the size of the zone.
+//
+// For type ANY, Set is nil and the outcome NoData unless something else than
+// data is at the name; the caller chooses among Node.Sets.
+func (z *Zone) Lookup(name []byte, t dnswire.Type) Result {
+	if n := z.nodes[dnswire.Name(name)]; n != nil {
+		if n.above != nil {
+			return n.above.redirect(name)
+		}
+		return n.answer(t)
+	}
+	encloser, at := z.encloser(name)
+	switch {
+	case encloser == nil:
+		return Result{} // not in the zone; a caller's mistake
+	case encloser.above != nil:
+		return encloser.above.redirect(name)
+	case encloser.role != plain:
+		return encloser.redirect(name)
+	case encloser.wild != nil:
+		r := encloser.wild.answer(t)
+		r.Wildcard = true
+		r.Encloser = at
+		return r
+	}
+	return Result{Encloser: at}
+}
+
+// Glue returns the address sets at exactly this name, also below a zone cut;
+// nil if there are none. The name is as for Lookup, but may be outside the zone.
+func (z *Zone) Glue(name []byte) (a, aaaa *dnswire.RRset) {
+	n := z.nodes[dnswire.Name(name)]
+	if n == nil {
+		return nil, nil
+	}
+	return n.Set(dnswire.TypeA), n.Set(dnswire.TypeAAAA)
+}
+
+// answer is the part of the look-up at a node that matched.
+func (n *Node) answer(t dnswire.Type) Result {
+	if n.role == cut && t != dnswire.TypeDS {
+		return Result{Outcome: Delegation, Node: n, Set: n.Set(dnswire.TypeNS)}
+	}
+	set := n.Set(t)
+	if n.Steer >= 0 {
+		return Result{Outcome: Steered, Node: n, Set: set}
+	}
+	if set != nil {
+		return Result{Outcome: Answer, Node: n, Set: set}
+	}
+	if alias := n.Set(dnswire.TypeCNAME); alias != nil {
+		return Result{Outcome: CNAME, Node: n, Set: alias}
+	}
+	return Result{Outcome: NoData, Node: n}
+}
+
+// redirect is the answer for a name below n, a zone cut or owner of a DNAME.
+func (n *Node) redirect(name []byte) Result {
+	r := Result{Outcome: DNAME, Node: n, Encloser: len(name) - len(n.Name)}
+	if n.role == cut {
+		r.Outcome = Delegation
+		r.Set = n.Set(dnswire.TypeNS)
+	} else {
+		r.Set = n.Set(dnswire.TypeDNAME)
+	}
+	return r
+}
+
+// maxLabels is the number of labels of the longest name, 127.
+const maxLabels = (dnswire.MaxName - 1) / 2
+
+// encloser returns the closest encloser of name, which does not exist itself,
+// and its offset in name (RFC 4592, Section 3.3.1). Since every ancestor of a
+// name that exists has a node, those that exist are found by halving, and a
+// name of 127 labels costs seven look-ups and not 127.
+func (z *Zone) encloser(name []byte) (*Node, int) {
+	apex := len(name) - len(z.Origin)
+	if apex <= 0 {
+		return nil, 0
+	}
+	// Most names that do not exist are one label below one that does.
+	if at := 1 + int(name[0]); at <= apex {
+		if n := z.nodes[dnswire.Name(name[at:])]; n != nil {
+			return n, at
+		}
+	}
+	var starts [maxLabels]uint8 // of the labels below the apex, first to last
+	labels := 0
+	for at := 0; at < apex && labels < maxLabels; at += 1 + int(name[at]) {
+		starts[labels] = uint8(at)
+		labels++
+	}
+	// The first two are known not to exist, and nothing is deeper than depth;
+	// the apex, which is after the last, exists.
+	found, at := z.apex, apex
+	low, high := min(max(2, labels-z.depth), labels), labels
+	for low < high {
+		mid := (low + high) / 2
+		start := int(starts[mid])
+		if n := z.nodes[dnswire.Name(name[start:])]; n != nil {
+			found, at, high = n, start, mid
+		} else {
+			low = mid + 1
+		}
+	}
+	return found, at
+}

@@ -1,0 +1,84 @@
+// Package zone owns the contents of zones: RRsets, the tree of names, the
+// look-up of RFC 1034, Section 4.3.2, and the reading and checking of master
+// files (RFC 1035, Section 5).
+//
+// It does not know who asks, from where, or what is up: a name with a STEER
+// record is only reported as [Steered], and the text of the record is for
+// others to understand. It does not build messages; CNAMEs are reported, not
+// followed.
+//
+// The entry points are [Load], which turns a file into a [Zone] and a list of
+// findings, [Zone.Lookup] and, over several zones, [Set.Find].
+package zone
+
+import (
+	"github.com/geodns-vipd/geodns/pkg/diag"
+	"github.com/geodns-vipd/geodns/pkg/dnswire"
+)
+
+// Zone is one loaded zone. It is immutable, so that any number of goroutines
+// may look names up at once.
+type Zone struct {
+	Origin      dnswire.Name
+	SOA         *dnswire.RRset // the set at the apex, of one record
+	NegativeTTL uint32         // seconds; the lesser of the SOA's TTL and its minimum (RFC 2308, Section 5)
+	Serial      uint32         // of the SOA
+	Steers      []Steer        // in the order of the file
+	Files       []string       // paths in the file system that were read: the zone file, then each $INCLUDE once
+	Records     int            // number of records, duplicates and STEERs not counted
+
+	apex  *Node
+	nodes map[dnswire.Name]*Node
+	// depth is the number of labels of the deepest name, counted from the
+	// origin: how far down a closest encloser can be.
+	depth int
+}
+
+// Steer is one STEER record: its owner is answered by a policy.
+type Steer struct {
+	Owner dnswire.Name
+	TTL   uint32   // seconds
+	Text  string   // the character-strings joined: the name of a policy, or a policy in place, which begins with "{"
+	Pos   diag.Pos // of the RDATA
+}
+
+// Node is a name that exists in a zone: it owns records, or a name below it
+// does (an empty non-terminal).
+type Node struct {
+	Name  dnswire.Name
+	Steer int // index in Zone.Steers, -1 if none
+
+	sets  []*dnswire.RRset
+	above *Node // the topmost zone cut or owner of a DNAME above, nil if none
+	wild  *Node // the child "*", nil if none
+	role  role
+}
+
+// role says what a node does to the names below it.
+type role uint8
+
+const (
+	plain     role = iota
+	cut            // NS records, and not the apex: the names below are another's
+	dnameHere      // the names below are renamed
+)
+
+// Set returns the records of type t at n, nil if there are none.
+func (n *Node) Set(t dnswire.Type) *dnswire.RRset {
+	for _, s := range n.sets {
+		if s.Type == t {
+			return s
+		}
+	}
+	return nil
+}
+
+// Sets returns all ordinary record sets at n in the order of the file; STEER is
+// not among them. The slice belongs to n and must not be written to.
+func (n *Node) Sets() []*dnswire.RRset { return n.sets }
+
+// Node returns the node of exactly this name, also below a zone cut, or nil.
+func (z *Zone) Node(name dnswire.Name) *Node { return z.nodes[name] }
+
+// Names returns the number of names in the zone, empty non-terminals included.
+func (z *Zone) Names() int { return len(z.nodes) }
