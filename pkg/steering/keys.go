@@ -1,0 +1,34 @@
+package steering
+
+// keys are the keys that a mapping may have.
+type keys struct {
+	known []string
+	later []string // part of the language, but not carried out by this version
+}
+
+// The keys of steering.yaml. docs/steering.schema.json has the same; a test
+// compares them.
+var (
+	topKeys   = keys{known: []string{"checks", "sites", "policies"}}
+	checkKeys = keys{
+		known: []string{"http", "https", "tcp", "interval", "timeout", "fall", "rise"},
+		later: []string{"icmp", "dns", "tls", "grpc", "exec"},
+	}
+	httpKeys = keys{
+		known: []string{"port", "path", "method", "host", "headers", "status", "body", "body_regex",
+			"insecure", "redirects", "keep_alive"},
+	}
+	tcpKeys  = keys{known: []string{"port"}}
+	siteKeys = keys{
+		known: []string{"addresses", "location", "check"},
+		later: []string{"records", "capacity", "budget", "guard"},
+	}
+	policyKeys = keys{
+		known: []string{"failover", "weighted", "geo", "all_down"},
+		later: []string{"nearest", "all", "min_healthy", "sticky", "bias", "max", "limit", "budget", "guard", "ttl"},
+	}
+	ruleKeys = keys{
+		known: []string{"continent", "country", "subdivision", "city", "asn", "cidr", "use", "strict"},
+	}
+	weightKeys = keys{known: []string{"use", "weight"}}
+)
