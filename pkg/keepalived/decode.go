@@ -1,0 +1,298 @@
+package keepalived
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/geodns-vipd/geodns/pkg/diag"
+)
+
+// decoder turns the tree into a Config, in two passes: each block by itself,
+// then what depends on several.
+type decoder struct {
+	diags *diag.List
+	opt   Options
+	cfg   *Config
+
+	globalSet map[string]diag.Pos
+}
+
+// drop tells of something left out; see the package's function.
+func (d *decoder) drop(pos diag.Pos, right, effect, format string, args ...any) {
+	drop(d.diags, d.opt.Compat, pos, right, effect, format, args...)
+}
+
+// config decodes the whole tree. global_defs come first, wherever they stand,
+// since they are the defaults of everything else.
+func (d *decoder) config(root *node) {
+	d.globalSet = map[string]diag.Pos{}
+	d.globalDefaults()
+	for _, n := range root.children {
+		if n.keyword() == "global_defs" && d.shaped(topLevel, n) {
+			d.global(n)
+		}
+	}
+	d.finishGlobal()
+	for _, n := range root.children {
+		if n.keyword() != "global_defs" && d.shaped(topLevel, n) {
+			d.top(n)
+		}
+	}
+	d.resolve()
+}
+
+// top decodes a block of the top level.
+func (d *decoder) top(n *node) {
+	switch n.keyword() {
+	case "vrrp_instance":
+		d.instance(n)
+	case "vrrp_sync_group":
+		d.syncGroup(n)
+	case "vrrp_script":
+		d.script(n)
+	case "vrrp_probe":
+		d.probe(n)
+	case "vrrp_track_process":
+		d.process(n)
+	case "track_file", "vrrp_track_file":
+		d.trackFile(n)
+	case "track_group":
+		d.trackGroup(n)
+	case "garp_group":
+		d.garpGroup(n)
+	case "interface_up_down_delays":
+		d.interfaceDelays(n)
+	case "static_ipaddress":
+		for _, c := range n.children {
+			if a, ok := d.address(c, static); ok {
+				d.cfg.StaticAddresses = append(d.cfg.StaticAddresses, a)
+			}
+		}
+	case "static_routes":
+		for _, c := range n.children {
+			if r, ok := d.route(c, static); ok {
+				d.cfg.StaticRoutes = append(d.cfg.StaticRoutes, r)
+			}
+		}
+	case "static_rules":
+		for _, c := range n.children {
+			if r, ok := d.rule(c, static); ok {
+				d.cfg.StaticRules = append(d.cfg.StaticRules, r)
+			}
+		}
+	}
+}
+
+// shaped reports whether a line of a block of the given kind is one that is
+// carried out and has braces if and only if it should. All else it tells.
+func (d *decoder) shaped(kind string, n *node) bool {
+	k, ok := vocabulary[kind].words[n.keyword()]
+	if !ok {
+		d.unknown(kind, n)
+		return false
+	}
+	if n.block && !k.block {
+		d.drop(n.open, "", "passes over them", "%s takes no braces", n.keyword())
+	}
+	switch {
+	case k.carried:
+		return true
+	case k.weighty && !d.opt.Compat:
+		d.diags.Errorf(n.pos(), k.why, "%s is not carried out", n.label())
+	case k.weighty:
+		d.diags.Warnf(n.pos(), k.why, "%s is not carried out, vipd goes on without it", n.label())
+	default:
+		d.diags.Warnf(n.pos(), k.why, "%s is not carried out", n.keyword())
+	}
+	return false
+}
+
+// unknown tells of a word that is not known in a block. It is an error if the
+// word that was meant decides something.
+func (d *decoder) unknown(kind string, n *node) {
+	w := n.keyword()
+	if homes := homes(w); len(homes) > 0 {
+		k := vocabulary[homes[0]].words[w]
+		right := "it belongs in " + homes[0]
+		if homes[0] == topLevel {
+			right = "it stands outside all blocks"
+		}
+		here := "in " + kind
+		if kind == topLevel {
+			here = "outside all blocks"
+		}
+		if k.weighty {
+			d.drop(n.pos(), right, "passes over it", "%s has no meaning %s", w, here)
+		} else {
+			d.diags.Warnf(n.pos(), right, "%s has no meaning %s", w, here)
+		}
+		return
+	}
+	near := nearest(kind, w)
+	if near == "" {
+		d.diags.Warnf(n.pos(), "", "unknown keyword %s in %s, ignored", w, kind)
+		return
+	}
+	if vocabulary[kind].words[near].weighty && !isDefault(near, n) {
+		d.drop(n.pos(), near, "passes over it", "unknown keyword %s in %s", w, kind)
+		return
+	}
+	d.diags.Warnf(n.pos(), near, "unknown keyword %s in %s, ignored", w, kind)
+}
+
+// isDefault reports whether a line, had it been spelled right, would have
+// asked for what is done anyway.
+func isDefault(keyword string, n *node) bool {
+	if len(n.words) != 2 {
+		return false
+	}
+	switch keyword {
+	case "advert_int", "rise", "fall", "interval", "quorum":
+		return n.words[1].s == "1"
+	case "down_timer_adverts":
+		return n.words[1].s == "3"
+	}
+	return false
+}
+
+// word returns the only argument of a line. More than one is told; none is an
+// error, since keepalived refuses the whole file for it.
+func (d *decoder) word(n *node) (word, bool) {
+	if len(n.words) < 2 {
+		d.diags.Errorf(n.pos(), "", "%s without a value", n.keyword())
+		return word{}, false
+	}
+	d.noMore(n, 2)
+	return n.words[1], true
+}
+
+// noMore warns about words from the one with index from on.
+func (d *decoder) noMore(n *node, from int) {
+	if len(n.words) > from {
+		d.diags.Warnf(n.words[from].pos, "", "more values than %s takes, ignored", n.keyword())
+	}
+}
+
+// flag takes a line without a value.
+func (d *decoder) flag(n *node) bool {
+	d.noMore(n, 1)
+	return true
+}
+
+// boolean takes a line whose value may be left out for yes. ok is false if
+// the value is not one.
+func (d *decoder) boolean(n *node) (value, ok bool) {
+	if len(n.words) < 2 {
+		return true, true
+	}
+	d.noMore(n, 2)
+	w := n.words[1]
+	lower := strings.ToLower(w.s)
+	switch lower {
+	case "on", "true", "yes":
+		value = true
+	case "off", "false", "no":
+	default:
+		d.drop(w.pos, "on or off", "passes over it", "%s %s is no yes or no", n.keyword(), w.s)
+		return false, false
+	}
+	d.letterCase(w, lower)
+	return value, true
+}
+
+// letterCase warns if a value is right but for its letter case.
+func (d *decoder) letterCase(w word, want string) {
+	if w.s != want {
+		d.diags.Warnf(w.pos, want, "%s in the wrong letter case, read as %s", w.s, want)
+	}
+}
+
+// choice returns which of the values a line has, whatever its letter case.
+func (d *decoder) choice(n *node, effect string, values ...string) (string, bool) {
+	w, ok := d.word(n)
+	if !ok {
+		return "", false
+	}
+	for _, v := range values {
+		if strings.EqualFold(v, w.s) {
+			d.letterCase(w, v)
+			return v, true
+		}
+	}
+	d.drop(w.pos, strings.Join(values, " or "), effect, "unknown %s %s", n.keyword(), w.s)
+	return "", false
+}
+
+// number takes a line with a whole number from lo to hi. Out of range or no
+// number at all is an error; effect is what keepalived does then.
+func (d *decoder) number(n *node, lo, hi int64, effect string) (int64, bool) {
+	w, ok := d.word(n)
+	if !ok {
+		return 0, false
+	}
+	return d.numberWord(n.keyword(), w, lo, hi, effect)
+}
+
+func (d *decoder) numberWord(what string, w word, lo, hi int64, effect string) (int64, bool) {
+	v, err := parseInt(w.s)
+	if err != nil {
+		d.drop(w.pos, rangeText(lo, hi), effect, "%s %s is no number", what, w.s)
+		return 0, false
+	}
+	if v < lo || v > hi {
+		d.drop(w.pos, rangeText(lo, hi), effect, "%s %s is out of range", what, w.s)
+		return 0, false
+	}
+	return v, true
+}
+
+// timer takes a line with seconds, which may have a fraction.
+func (d *decoder) timer(n *node, lo, hi time.Duration, effect string) (time.Duration, bool) {
+	w, ok := d.word(n)
+	if !ok {
+		return 0, false
+	}
+	return d.timerWord(n.keyword(), w, lo, hi, effect)
+}
+
+func (d *decoder) timerWord(what string, w word, lo, hi time.Duration, effect string) (time.Duration, bool) {
+	v, err := parseSeconds(w.s)
+	if err != nil {
+		d.drop(w.pos, "seconds, such as 1 or 0.5", effect, "%s %s is no number of seconds", what, w.s)
+		return 0, false
+	}
+	if v < lo || v > hi {
+		d.drop(w.pos, seconds(lo)+" to "+seconds(hi), effect, "%s %s is out of range", what, w.s)
+		return 0, false
+	}
+	return v, true
+}
+
+// addr takes a line with one address without a length.
+func (d *decoder) addr(n *node, effect string) (netip.Addr, bool) {
+	w, ok := d.word(n)
+	if !ok {
+		return netip.Addr{}, false
+	}
+	a, err := netip.ParseAddr(w.s)
+	if err != nil {
+		d.drop(w.pos, "an address such as 192.0.2.1", effect, "%s %s is no IP address", n.keyword(), w.s)
+		return netip.Addr{}, false
+	}
+	return a.Unmap(), true
+}
+
+// name returns the name of a block, which must be the only word behind its
+// keyword. Without one the block is an error that keepalived skips.
+func (d *decoder) name(n *node) (word, bool) {
+	if len(n.words) != 2 {
+		pos := n.pos()
+		if len(n.words) > 2 {
+			pos = n.words[2].pos
+		}
+		d.drop(pos, n.keyword()+" NAME {", "skips the block", "%s must have one name", n.keyword())
+		return word{}, false
+	}
+	return n.words[1], true
+}

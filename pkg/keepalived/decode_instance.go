@@ -1,0 +1,235 @@
+package keepalived
+
+import (
+	"time"
+
+	"github.com/geodns-vipd/geodns/pkg/diag"
+)
+
+// instance decodes a vrrp_instance by itself; repairs that need the whole
+// block or other blocks come later.
+func (d *decoder) instance(n *node) {
+	name, ok := d.name(n)
+	if !ok {
+		return
+	}
+	if old := d.cfg.Instance(name.s); old != nil {
+		d.drop(name.pos, "another name", "skips the second block", "vrrp_instance %s is already defined at line %d", name.s, old.Pos.Line)
+		return
+	}
+	g := &d.cfg.Global
+	v := &Instance{
+		Name: name.s, Pos: name.pos,
+		Version: 0, DownTimerAdverts: g.DownTimerAdverts, AdvertInterval: time.Second,
+		UnicastTTL: 255, CheckUnicastSrc: g.CheckUnicastSrc, Accept: true,
+		SkipCheckAdvAddr: g.SkipCheckAdvAddr, Strict: g.Strict,
+		LowerPrioNoAdvert: g.LowerPrioNoAdvert, HigherPrioAdvert: g.HigherPrioAdvert, NotifyPriority: g.NotifyPriority,
+		Garp: g.Garp, set: map[string]diag.Pos{},
+	}
+	for _, c := range n.children {
+		if !d.shaped("vrrp_instance", c) {
+			continue
+		}
+		if _, twice := v.set[c.keyword()]; twice && !mayRepeat[c.keyword()] {
+			d.diags.Warnf(c.pos(), "one of the two", "%s is given twice in %s", c.keyword(), v.Name)
+		}
+		instanceWords[c.keyword()](d, v, c)
+		v.set[c.keyword()] = c.pos()
+	}
+	d.cfg.Instances = append(d.cfg.Instances, v)
+}
+
+// mayRepeat are the words that add up.
+var mayRepeat = map[string]bool{
+	"virtual_ipaddress": true, "virtual_ipaddress_excluded": true, "virtual_routes": true, "virtual_rules": true,
+	"unicast_peer": true, "track_interface": true, "track_script": true, "track_process": true, "track_file": true,
+	"floating_ip": true, "preempt": true, "nopreempt": true, "accept": true,
+}
+
+var instanceWords = map[string]func(*decoder, *Instance, *node){
+	"state":             decodeState,
+	"interface":         func(d *decoder, v *Instance, n *node) { d.ifname(n, &v.Interface) },
+	"vrf":               func(d *decoder, v *Instance, n *node) { d.ifname(n, &v.VRF) },
+	"version":           func(d *decoder, v *Instance, n *node) { d.version(n, &v.Version) },
+	"virtual_router_id": decodeVRID,
+	"priority":          decodePriority,
+	"advert_int":        decodeAdvertInt,
+	"nopreempt":         func(d *decoder, v *Instance, n *node) { v.NoPreempt = d.flag(n) },
+	"preempt":           func(d *decoder, v *Instance, n *node) { v.NoPreempt = !d.flag(n) },
+	"preempt_delay":     func(d *decoder, v *Instance, n *node) { d.duration(n, &v.PreemptDelay, 0, 1000*time.Second) },
+
+	"unicast_src_ip": decodeSource,
+	"mcast_src_ip":   decodeSource,
+	"mcast_dst_ip": func(d *decoder, v *Instance, n *node) {
+		if a, ok := d.addr(n, useDefault); ok {
+			d.group(n, &v.McastGroup, a.Is6())
+		}
+	},
+	"track_src_ip":          func(d *decoder, v *Instance, n *node) { v.TrackSrcAddr = d.flag(n) },
+	"dont_track_primary":    func(d *decoder, v *Instance, n *node) { v.DontTrackPrimary = d.flag(n) },
+	"down_timer_adverts":    func(d *decoder, v *Instance, n *node) { d.int(n, &v.DownTimerAdverts, 1, 100) },
+	"timer_expired_backup":  func(d *decoder, v *Instance, n *node) { v.TimerExpiredBackup = d.flag(n) },
+	"thread_timer_expired":  func(d *decoder, v *Instance, n *node) { v.TimerExpiredBackup = d.flag(n) },
+	"native_ipv6":           func(d *decoder, v *Instance, n *node) { d.flag(n) },
+	"no_virtual_ipaddress":  func(d *decoder, v *Instance, n *node) { v.NoVIPs = d.flag(n) },
+	"unicast_fault_no_peer": func(d *decoder, v *Instance, n *node) { v.FaultNoPeer = d.flag(n) },
+	"v3_checksum_as_v2":     func(d *decoder, v *Instance, n *node) { d.bool(n, &v.V3ChecksumAsV2) },
+	"old_unicast_checksum":  decodeOldChecksum,
+
+	"virtual_ipaddress":          func(d *decoder, v *Instance, n *node) { v.VIPs = d.addresses(v.VIPs, n) },
+	"virtual_ipaddress_excluded": func(d *decoder, v *Instance, n *node) { v.Excluded = d.addresses(v.Excluded, n) },
+	"virtual_routes":             decodeVirtualRoutes,
+	"virtual_rules":              decodeVirtualRules,
+	"unicast_peer":               decodePeers,
+	"track_interface":            func(d *decoder, v *Instance, n *node) { d.tracks(&v.Track, n) },
+	"track_script":               func(d *decoder, v *Instance, n *node) { d.tracks(&v.Track, n) },
+	"track_process":              func(d *decoder, v *Instance, n *node) { d.tracks(&v.Track, n) },
+	"track_file":                 func(d *decoder, v *Instance, n *node) { d.tracks(&v.Track, n) },
+
+	"authentication": decodeAuth,
+	"auth_hmac":      decodeHMAC,
+	"floating_ip":    decodeFloatingIP,
+
+	"check_unicast_src": func(d *decoder, v *Instance, n *node) { d.bool(n, &v.CheckUnicastSrc) },
+	"no_check_unicast_src": func(d *decoder, v *Instance, n *node) {
+		off := false
+		d.bool(n, &off)
+		v.CheckUnicastSrc = !off
+	},
+	"unicast_ttl": func(d *decoder, v *Instance, n *node) {
+		if ttl, ok := d.number(n, 0, 255, useDefault); ok {
+			v.UnicastTTL = uint8(ttl)
+		}
+	},
+	"skip_check_adv_addr":     func(d *decoder, v *Instance, n *node) { d.bool(n, &v.SkipCheckAdvAddr) },
+	"strict_mode":             func(d *decoder, v *Instance, n *node) { d.bool(n, &v.Strict) },
+	"accept":                  func(d *decoder, v *Instance, n *node) { v.Accept = d.flag(n) },
+	"promote_secondaries":     func(d *decoder, v *Instance, n *node) { v.PromoteSecondaries = d.flag(n) },
+	"lower_prio_no_advert":    func(d *decoder, v *Instance, n *node) { d.bool(n, &v.LowerPrioNoAdvert) },
+	"higher_prio_send_advert": func(d *decoder, v *Instance, n *node) { d.bool(n, &v.HigherPrioAdvert) },
+	"notify_priority_changes": func(d *decoder, v *Instance, n *node) { d.bool(n, &v.NotifyPriority) },
+	"kernel_rx_buf_size":      func(d *decoder, v *Instance, n *node) { d.int(n, &v.KernelRxBuf, 1, 1<<31-1) },
+	"debug":                   func(d *decoder, v *Instance, n *node) { d.int(n, &v.Debug, 0, 4) },
+
+	"notify":                     func(d *decoder, v *Instance, n *node) { d.notify(&v.Notify, n) },
+	"notify_master":              func(d *decoder, v *Instance, n *node) { d.notify(&v.Notify, n) },
+	"notify_backup":              func(d *decoder, v *Instance, n *node) { d.notify(&v.Notify, n) },
+	"notify_fault":               func(d *decoder, v *Instance, n *node) { d.notify(&v.Notify, n) },
+	"notify_stop":                func(d *decoder, v *Instance, n *node) { d.notify(&v.Notify, n) },
+	"notify_deleted":             func(d *decoder, v *Instance, n *node) { d.notify(&v.Notify, n) },
+	"notify_master_rx_lower_pri": func(d *decoder, v *Instance, n *node) { d.notify(&v.Notify, n) },
+
+	"garp_master_delay":          func(d *decoder, v *Instance, n *node) { d.garp(&v.Garp, n, "") },
+	"garp_master_repeat":         func(d *decoder, v *Instance, n *node) { d.garp(&v.Garp, n, "") },
+	"garp_lower_prio_delay":      func(d *decoder, v *Instance, n *node) { d.garp(&v.Garp, n, "") },
+	"garp_lower_prio_repeat":     func(d *decoder, v *Instance, n *node) { d.garp(&v.Garp, n, "") },
+	"garp_master_refresh":        func(d *decoder, v *Instance, n *node) { d.garp(&v.Garp, n, "") },
+	"garp_master_refresh_repeat": func(d *decoder, v *Instance, n *node) { d.garp(&v.Garp, n, "") },
+	"garp_extra_if":              func(d *decoder, v *Instance, n *node) { d.garp(&v.Garp, n, "") },
+	"vmac_garp_intvl":            func(d *decoder, v *Instance, n *node) { d.garp(&v.Garp, n, "") },
+}
+
+// decodeState reads state. As in keepalived, MASTER once given stays.
+func decodeState(d *decoder, v *Instance, n *node) {
+	s, ok := d.choice(n, "starts as BACKUP", "MASTER", "BACKUP")
+	switch {
+	case !ok:
+	case s == "MASTER":
+		v.State = Master
+	case v.State == Master:
+		d.diags.Warnf(n.words[1].pos, "one line state", "state BACKUP after state MASTER, ignored")
+	}
+}
+
+func decodeVRID(d *decoder, v *Instance, n *node) {
+	if id, ok := d.number(n, 1, 255, "refuses the file"); ok {
+		v.VRID = uint8(id)
+	}
+}
+
+func decodePriority(d *decoder, v *Instance, n *node) {
+	v.Priority = 100
+	if p, ok := d.number(n, 1, Owner, "uses 100"); ok {
+		v.Priority = uint8(p)
+	}
+}
+
+func decodeAdvertInt(d *decoder, v *Instance, n *node) {
+	if t, ok := d.timer(n, 10*time.Millisecond, 255*time.Second, "uses 1 s"); ok {
+		v.AdvertInterval = t
+	}
+}
+
+func decodeSource(d *decoder, v *Instance, n *node) {
+	if v.SrcAddr.IsValid() {
+		d.diags.Warnf(n.pos(), "one of unicast_src_ip and mcast_src_ip", "a second source address, which replaces the first")
+	}
+	if a, ok := d.addr(n, "uses the interface's first address"); ok {
+		v.SrcAddr = a
+	}
+}
+
+func decodeOldChecksum(d *decoder, v *Instance, n *node) {
+	v.OldChecksum = OldChecksumForce
+	if len(n.words) > 1 {
+		v.OldChecksum = OldChecksumAuto
+		if _, ok := d.choice(n, "passes over it", "never"); ok {
+			v.OldChecksum = OldChecksumNever
+		}
+	}
+}
+
+// addresses decodes the entries of an address block.
+func (d *decoder) addresses(to []Address, n *node) []Address {
+	for _, c := range n.children {
+		if a, ok := d.address(c, virtual); ok {
+			to = append(to, a)
+		}
+	}
+	return to
+}
+
+func decodeVirtualRoutes(d *decoder, v *Instance, n *node) {
+	for _, c := range n.children {
+		if r, ok := d.route(c, virtual); ok {
+			v.Routes = append(v.Routes, r)
+		}
+	}
+}
+
+func decodeVirtualRules(d *decoder, v *Instance, n *node) {
+	for _, c := range n.children {
+		if r, ok := d.rule(c, virtual); ok {
+			v.Rules = append(v.Rules, r)
+		}
+	}
+}
+
+// notify takes a notify_* line. keepalived keeps the first of several.
+func (d *decoder) notify(to *Notify, n *node) {
+	var slot **Command
+	switch n.keyword() {
+	case "notify":
+		slot = &to.Any
+	case "notify_master":
+		slot = &to.Master
+	case "notify_backup":
+		slot = &to.Backup
+	case "notify_fault":
+		slot = &to.Fault
+	case "notify_stop":
+		slot = &to.Stop
+	case "notify_master_rx_lower_pri":
+		slot = &to.MasterRxLower
+	case "notify_deleted":
+		slot, to.DeletedSet = &to.Deleted, true
+		if len(n.words) == 1 {
+			return
+		}
+	}
+	if *slot != nil {
+		d.drop(n.pos(), "one script that runs both", "keeps the first", "a second %s", n.keyword())
+		return
+	}
+	*slot = d.command(n)
+}

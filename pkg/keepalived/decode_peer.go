@@ -1,0 +1,197 @@
+package keepalived
+
+import (
+	"encoding/hex"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// decodePeers reads the entries of unicast_peer: an address and, if wanted,
+// min_ttl and max_ttl.
+func decodePeers(d *decoder, v *Instance, n *node) {
+	for _, c := range n.children {
+		d.noBlock(c)
+		a, err := netip.ParseAddr(c.words[0].s)
+		if err != nil {
+			right := "an address such as 192.0.2.1"
+			if strings.Contains(c.words[0].s, "/") {
+				right = "the address without a length"
+			}
+			d.drop(c.pos(), right, "skips it", "%s is no address of a peer", c.words[0].s)
+			continue
+		}
+		p := Peer{Addr: a.Unmap(), MinTTL: -1, MaxTTL: -1, Pos: c.pos()}
+		d.peerOptions(&p, c)
+		v.Peers = append(v.Peers, p)
+	}
+}
+
+func (d *decoder) peerOptions(p *Peer, c *node) {
+	args := c.args()
+	for i := 0; i < len(args); i += 2 {
+		var to *int
+		switch args[i].s {
+		case "min_ttl":
+			to = &p.MinTTL
+		case "max_ttl":
+			to = &p.MaxTTL
+		default:
+			right := "min_ttl or max_ttl"
+			if _, err := netip.ParseAddr(args[i].s); err == nil {
+				right = "one peer a line"
+			}
+			d.drop(args[i].pos, right, "passes over it", "unknown option %s of a peer", args[i].s)
+			return
+		}
+		if i+1 == len(args) {
+			d.drop(args[i].pos, "0 to 255", "passes over it", "%s without a value", args[i].s)
+			return
+		}
+		if t, ok := d.numberWord(args[i].s, args[i+1], 0, 255, "passes over it"); ok {
+			*to = int(t)
+		}
+	}
+	if p.MaxTTL >= 0 && p.MinTTL > p.MaxTTL {
+		d.diags.Errorf(c.pos(), "min_ttl not above max_ttl", "no advert of peer %s can ever be believed", p.Addr)
+	}
+}
+
+// noBlock tells of braces at an entry of a list.
+func (d *decoder) noBlock(c *node) {
+	if c.block {
+		d.drop(c.open, "", "passes over them", "braces behind %s, which is an entry of a list", c.keyword())
+	}
+}
+
+// decodeAuth reads an authentication block. Values are never told.
+func decodeAuth(d *decoder, v *Instance, n *node) {
+	ah := false
+	for _, c := range n.children {
+		if !d.shaped("authentication", c) {
+			continue
+		}
+		v.set[c.keyword()] = c.pos()
+		if c.keyword() == "auth_pass" {
+			d.password(v, c)
+			continue
+		}
+		s, ok := d.choice(c, "goes on without authentication", "PASS", "AH")
+		v.Auth.Type = AuthNone
+		switch {
+		case ok && s == "PASS":
+			v.Auth.Type = AuthPass
+		case ok:
+			ah = true
+			d.diags.Errorf(c.words[1].pos, "PASS, or auth_hmac", "auth_type AH is not carried out: the peers would not believe each other")
+		}
+	}
+	_, hasType := v.given("auth_type")
+	pos, hasPass := v.given("auth_pass")
+	switch {
+	case hasPass && !hasType:
+		d.drop(pos, "auth_type PASS beside it", "goes on without authentication", "auth_pass without auth_type")
+	case v.Auth.Type == AuthPass && !hasPass && !ah:
+		d.drop(v.at("auth_type"), "auth_pass PASSWORD beside it", "sends an empty password", "auth_type PASS without auth_pass")
+	}
+}
+
+// password reads auth_pass. Eight bytes go on the wire (RFC 2338, Section
+// 5.3.10).
+func (d *decoder) password(v *Instance, c *node) {
+	w, ok := d.word(c)
+	if !ok {
+		return
+	}
+	pass := w.s
+	if len(pass) > 8 {
+		d.diags.Warnf(w.pos, "at most 8 characters", "auth_pass is cut to its first 8 of %d characters", len(pass))
+		pass = pass[:8]
+	}
+	v.Auth.Pass = NewSecret(pass)
+}
+
+// decodeHMAC reads an auth_hmac block (draft-cassen-vrrp-auth-hmac).
+func decodeHMAC(d *decoder, v *Instance, n *node) {
+	h := &HMAC{Pos: n.pos()}
+	active := n
+	for _, c := range n.children {
+		if !d.shaped("auth_hmac", c) {
+			continue
+		}
+		switch c.keyword() {
+		case "key":
+			d.hmacKey(h, c)
+		case "active_key":
+			active = c
+			if id, ok := d.number(c, 1, 255, "refuses the file"); ok {
+				h.ActiveKey = uint8(id)
+			}
+		case "anti_replay":
+			s, _ := d.choice(c, "uses time", "time", "monotonic")
+			h.Monotonic = s == "monotonic"
+		case "time_window":
+			if t, ok := d.number(c, 1, 300, useDefault); ok {
+				h.TimeWindow = time.Duration(t) * time.Second
+			}
+		case "mode":
+			s, _ := d.choice(c, "uses enforce", "enforce", "permissive")
+			h.Permissive = s == "permissive"
+		}
+	}
+	has := false
+	for _, k := range h.Keys {
+		has = has || k.ID == h.ActiveKey
+	}
+	switch {
+	case len(h.Keys) == 0:
+		d.diags.Errorf(n.pos(), "key 1 hex:…", "auth_hmac without a key")
+	case h.ActiveKey == 0:
+		d.diags.Errorf(active.pos(), "active_key ID", "auth_hmac does not say which key signs")
+	case !has:
+		d.diags.Errorf(active.pos(), "the id of a key", "active_key %d is not one of the keys", h.ActiveKey)
+	}
+	d.diags.Errorf(n.pos(), "remove the block, and keep strangers off with a firewall until then", "auth_hmac is not carried out yet: peers that use it would not believe this node")
+	v.Auth.HMAC = h
+}
+
+// hmacKey reads key ID VALUE: hex:…, file:PATH, or the key itself.
+func (d *decoder) hmacKey(h *HMAC, c *node) {
+	if len(c.words) < 3 {
+		d.diags.Errorf(c.pos(), "key ID hex:… or key ID file:PATH", "a key needs an id and a value")
+		return
+	}
+	d.noMore(c, 3)
+	id, ok := d.numberWord("key", c.words[1], 1, 255, "refuses the file")
+	if !ok {
+		return
+	}
+	for _, k := range h.Keys {
+		if int64(k.ID) == id {
+			d.diags.Errorf(c.words[1].pos, "another id", "key %d is given twice", id)
+			return
+		}
+	}
+	k := HMACKey{ID: uint8(id), Pos: c.pos()}
+	value := c.words[2].s
+	if path, ok := strings.CutPrefix(value, "file:"); ok {
+		k.File = path
+		h.Keys = append(h.Keys, k)
+		return
+	}
+	raw := value
+	if digits, ok := strings.CutPrefix(value, "hex:"); ok {
+		b, err := hex.DecodeString(digits)
+		if err != nil {
+			d.diags.Errorf(c.words[2].pos, "an even number of the digits 0 to 9 and a to f", "key %d is not hexadecimal", id)
+			return
+		}
+		raw = string(b)
+	}
+	if len(raw) < 32 || len(raw) > 64 {
+		d.diags.Errorf(c.words[2].pos, "32 to 64: `openssl rand -hex 32`", "key %d has %d bytes", id, len(raw))
+		return
+	}
+	k.Key = NewSecret(raw)
+	h.Keys = append(h.Keys, k)
+}

@@ -1,0 +1,291 @@
+package keepalived
+
+import (
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/geodns-vipd/geodns/pkg/diag"
+)
+
+// definition is the value of a variable. It is opened where it is used, not
+// where it is given, so that it may name variables that come later.
+type definition struct {
+	lines []text
+	multi bool // given over several lines: they keep their own places
+	pos   diag.Pos
+}
+
+// pending is work of the reader: a line to look at, or a sequence that makes
+// lines.
+type pending struct {
+	line text
+	seq  *sequence
+}
+
+// expand carries out the conditions, definitions, sequences and variables of a
+// line, and puts the lines that come of it out.
+func (r *reader) expand(t text) {
+	stack := []pending{{line: t}}
+	for len(stack) > 0 && !r.full {
+		top := &stack[len(stack)-1]
+		if top.seq != nil {
+			if !top.seq.next(r.vars) {
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			stack = append(stack, pending{line: top.seq.rest})
+			continue
+		}
+		line := top.line
+		stack = stack[:len(stack)-1]
+		r.work += len(line.s) + 64
+		if r.work > maxWork || r.lines > maxLines {
+			r.overflow(line.at(0))
+			return
+		}
+		stack = append(stack, r.step(line.trim())...)
+	}
+}
+
+// overflow ends the reading.
+func (r *reader) overflow(pos diag.Pos) {
+	r.full = true
+	r.diags.Errorf(pos, "fewer or smaller variables and sequences", "the text grows beyond all bounds here")
+}
+
+// step does one thing to a line and returns what is left to do, last first.
+func (r *reader) step(t text) []pending {
+	switch {
+	case t.s == "":
+		return nil
+	case t.s[0] == '@':
+		return r.condition(t)
+	case t.s[0] == '~':
+		if seq := r.sequence(t); seq != nil {
+			return []pending{{seq: seq}}
+		}
+		return nil
+	case r.startsDefinition(t):
+		r.define(t)
+		return nil
+	}
+	if i, j, name, ok := r.variable(t.s); ok {
+		return r.open1(t, i, j, name)
+	}
+	r.emit(t)
+	return nil
+}
+
+// emit puts a finished line out.
+func (r *reader) emit(t text) {
+	r.lines++
+	first, _, _ := strings.Cut(t.s, " ")
+	switch {
+	case first == "include_check":
+		ws, _ := words(t)
+		r.setCheck(ws)
+		return
+	case first == "random_seed":
+		if ws, _ := words(t); len(ws) == 2 {
+			if n, err := strconv.ParseUint(ws[1].s, 10, 32); err == nil {
+				r.opt.Seed, r.rand = n, nil
+			}
+		}
+	}
+	if _, ok := includeWords[first]; ok {
+		r.drop(t.at(0), "an include line of its own", "does not include the file",
+			"%s cannot stand behind a condition or come out of a variable", first)
+		return
+	}
+	r.out(t)
+}
+
+// condition keeps the line behind @NAME if NAME is the configuration's id, and
+// that behind @^NAME if it is not.
+func (r *reader) condition(t text) []pending {
+	end := strings.IndexAny(t.s, blanks)
+	if end < 0 {
+		end = len(t.s)
+	}
+	id, not := strings.CutPrefix(t.s[1:end], "^")
+	if id == "" {
+		r.diags.Errorf(t.at(0), "@NAME or @^NAME before the line", "a condition without a name")
+		return nil
+	}
+	rest := t.slice(end, len(t.s)).trim()
+	if (id == r.opt.configID()) != not {
+		return []pending{{line: rest}}
+	}
+	// A definition that is left out takes all its lines along.
+	r.skipping = rest.s != "" && r.startsDefinition(rest) && strings.HasSuffix(rest.s, `\`)
+	return nil
+}
+
+// startsDefinition reports whether a line is $NAME=…
+func (r *reader) startsDefinition(t text) bool {
+	if t.s[0] != '$' {
+		return false
+	}
+	n := nameLen(t.s[1:])
+	return n > 0 && len(t.s) > n+1 && t.s[n+1] == '='
+}
+
+// define takes $NAME=VALUE, or the next line of a definition that runs over
+// several: each but the last ends with a backslash.
+func (r *reader) define(t text) {
+	name := r.defining
+	d := r.vars[name]
+	if name == "" {
+		n := nameLen(t.s[1:])
+		name = t.s[1 : n+1]
+		if reserved[name] {
+			r.diags.Warnf(t.at(0), "a name without the leading _", "$%s is keepalived's own", name)
+		}
+		d = definition{pos: t.at(0)}
+		t = t.slice(n+2, len(t.s)).trim()
+	}
+	body, more := strings.CutSuffix(t.s, `\`)
+	t = t.slice(0, len(body)).trim()
+	if more {
+		d.multi = true
+	}
+	if t.s != "" || !d.multi {
+		d.lines = append(d.lines, t)
+	}
+	r.defining = ""
+	if more {
+		r.defining = name
+	}
+	r.work += len(t.s) + 64
+	r.vars[name] = d
+}
+
+var reserved = map[string]bool{"_PWD": true, "_INSTANCE": true, "_RANDOM": true, "_HASH": true, "_BANG": true, "_ENV": true}
+
+// nameLen returns the length of the variable's name that s starts with.
+func nameLen(s string) int {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		letter := c == '_' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return i
+		}
+	}
+	return len(s)
+}
+
+// variable finds the first use of a known variable, $NAME or ${NAME}, between
+// i and j. $NAME counts only before a blank, a comma, a closing parenthesis or
+// the end, so that a `$` in a script stays what it is.
+func (r *reader) variable(s string) (i, j int, name string, ok bool) {
+	for i = 0; i < len(s); i++ {
+		if s[i] != '$' {
+			continue
+		}
+		if strings.HasPrefix(s[i+1:], "{") {
+			end := strings.IndexByte(s[i:min(len(s), i+maxName)], '}')
+			if end < 0 {
+				continue
+			}
+			name = s[i+2 : i+end]
+			if r.known(name) {
+				return i, i + end + 1, name, true
+			}
+			continue
+		}
+		n := nameLen(s[i+1:])
+		j = i + 1 + n
+		if n > 0 && (j == len(s) || isBlank(s[j]) || s[j] == ',' || s[j] == ')') && r.known(s[i+1:j]) {
+			return i, j, s[i+1 : j], true
+		}
+	}
+	return 0, 0, "", false
+}
+
+// known reports whether what stands in a variable's braces can be replaced.
+func (r *reader) known(name string) bool {
+	if _, ok := r.vars[name]; ok {
+		return true
+	}
+	_, ok := r.predefined(name)
+	return ok
+}
+
+// predefined returns the value of a variable that keepalived defines.
+func (r *reader) predefined(name string) (string, bool) {
+	f := strings.Fields(name)
+	if len(f) == 0 {
+		return "", false
+	}
+	switch f[0] {
+	case "_PWD":
+		return path.Clean(r.dir), len(f) == 1
+	case "_INSTANCE":
+		return r.opt.configID(), len(f) == 1
+	case "_HASH":
+		return "#", len(f) == 1
+	case "_BANG":
+		return "!", len(f) == 1
+	case "_ENV":
+		if len(f) != 2 || r.opt.Env == nil {
+			return "", false
+		}
+		return r.opt.Env(f[1])
+	case "_RANDOM":
+		lo, hi := int64(0), int64(32767)
+		var err1, err2 error
+		if len(f) > 1 {
+			lo, err1 = strconv.ParseInt(f[1], 10, 32)
+		}
+		if len(f) > 2 {
+			hi, err2 = strconv.ParseInt(f[2], 10, 32)
+		}
+		if len(f) > 3 || err1 != nil || err2 != nil || lo < 0 || hi < lo {
+			return "", false
+		}
+		return strconv.FormatInt(r.random(lo, hi), 10), true
+	}
+	return "", false
+}
+
+// open1 replaces the variable at t[i:j]. A value of several lines is set in
+// line by line: what stands before it goes to the first, what follows to the
+// last.
+func (r *reader) open1(t text, i, j int, name string) []pending {
+	pos, depth := t.at(i), t.spans[t.span(i)].depth
+	if depth >= maxOpened {
+		r.diags.Errorf(pos, "a value that does not lead back to it", "the variable $%s names itself", name)
+		return nil
+	}
+	d, ok := r.vars[name]
+	if !ok {
+		value, _ := r.predefined(name)
+		d = definition{lines: []text{newText(value, pos)}}
+	}
+	head, tail := t.slice(0, i), t.slice(j, len(t.s))
+	if !d.multi {
+		value := text{}
+		if len(d.lines) > 0 {
+			value = d.lines[0].opened(&pos, depth)
+		}
+		line := head.append(value).append(tail)
+		if len(line.s) > maxLine {
+			r.diags.Errorf(pos, "", "the line grows beyond %d bytes with $%s", maxLine, name)
+			return nil
+		}
+		return []pending{{line: line}}
+	}
+	var out []pending
+	if tail.s != "" {
+		out = append(out, pending{line: tail})
+	}
+	for k := len(d.lines) - 1; k >= 0; k-- {
+		out = append(out, pending{line: d.lines[k].opened(nil, depth)})
+		r.work += len(d.lines[k].s) + 64
+	}
+	if head.s != "" {
+		out = append(out, pending{line: head})
+	}
+	return out
+}
