@@ -16,8 +16,8 @@ type prober interface {
 	Probe(ctx context.Context, addr netip.Addr) health.Result
 }
 
-// watch is a check of an address, with how to probe it.
-type watch struct {
+// target is a check of an address, with how to probe it.
+type target struct {
 	health.Watch
 	prober prober
 }
@@ -31,7 +31,7 @@ const maxFirstRound = 4096
 
 // firstRound probes each of the watches once, all at the same time, and
 // returns the results in their order. It takes as long as the longest timeout.
-func firstRound(ctx context.Context, watches []watch) []health.Result {
+func firstRound(ctx context.Context, watches []target) []health.Result {
 	out := make([]health.Result, len(watches))
 	slots := make(chan struct{}, maxFirstRound)
 	var wg sync.WaitGroup
@@ -47,7 +47,7 @@ func firstRound(ctx context.Context, watches []watch) []health.Result {
 }
 
 // attempt makes one probe within its timeout.
-func attempt(ctx context.Context, w watch) health.Result {
+func attempt(ctx context.Context, w target) health.Result {
 	ctx, cancel := context.WithTimeout(ctx, w.Spec.Timeout)
 	defer cancel()
 	return w.prober.Probe(ctx, w.Key.Addr)
@@ -77,7 +77,7 @@ type keyedResult struct {
 
 // scheduled is a watch and when its next probe starts.
 type scheduled struct {
-	watch
+	target
 	due     time.Time
 	index   int // in the queue, -1 while a probe is under way
 	started time.Time
@@ -110,8 +110,8 @@ func (c *checker) do(ctx context.Context, f func(context.Context)) bool {
 
 // known returns those of the watches that the board has a verdict or tracker
 // for; it must run in the owner's goroutine.
-func (c *checker) unknown(watches []watch) []watch {
-	var out []watch
+func (c *checker) unknown(watches []target) []target {
+	var out []target
 	for _, w := range watches {
 		if _, ok := c.board.Tracker(w.Key); !ok {
 			out = append(out, w)
@@ -124,7 +124,7 @@ func (c *checker) unknown(watches []watch) []watch {
 // those that it ran before keep state and schedule. first are the results of a
 // first round over fresh. publish takes over; it is called before configure
 // returns. It must run in the owner's goroutine.
-func (c *checker) configure(watches, fresh []watch, first []health.Result, publish func(*health.Board)) {
+func (c *checker) configure(watches, fresh []target, first []health.Result, publish func(*health.Board)) {
 	plain := make([]health.Watch, len(watches))
 	for i, w := range watches {
 		plain[i] = w.Watch
@@ -140,12 +140,12 @@ func (c *checker) configure(watches, fresh []watch, first []health.Result, publi
 
 // schedule rebuilds the queue; a watch with an unchanged interval keeps its
 // next start.
-func (c *checker) schedule(watches []watch, now time.Time) {
+func (c *checker) schedule(watches []target, now time.Time) {
 	old := c.watches
 	c.watches = make(map[health.Key]*scheduled, len(watches))
 	c.queue = c.queue[:0]
 	for _, w := range watches {
-		s := &scheduled{watch: w, index: -1}
+		s := &scheduled{target: w, index: -1}
 		before := old[w.Key]
 		switch {
 		case before == nil || before.Spec.Interval != w.Spec.Interval:
@@ -198,7 +198,7 @@ func (c *checker) start(ctx context.Context, now time.Time) {
 		s := heap.Pop(&c.queue).(*scheduled)
 		s.started = s.due
 		s.due = health.Next(s.due, s.Spec.Interval, now)
-		w := s.watch
+		w := s.target
 		c.probes.Go(func() {
 			r := keyedResult{w.Key, attempt(ctx, w)}
 			select {

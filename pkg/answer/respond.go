@@ -44,18 +44,11 @@ func (r *Responder) Answer(st *State, packet []byte, req Request, out []byte) ([
 	o.Type = q.Type
 	m := &r.msg
 	m.Start(out, q, r.limit(st, req))
-	edns := r.startReply(st, req)
-	switch o.Verdict {
-	case dnswire.FormErr:
-		o.RCode = dnswire.RCodeFormErr
-	case dnswire.NotImp:
-		o.RCode = dnswire.RCodeNotImp
-	case dnswire.BadVers:
-		o.RCode = dnswire.RCodeBadVers
-	default:
-		if edns != nil {
-			m.Reserve(edns.Len())
-		}
+	edns := r.startReply(st, req, o.Verdict)
+	if edns != nil {
+		m.Reserve(edns.Len())
+	}
+	if o.RCode = o.Verdict.RCode(); o.Verdict == dnswire.Proceed {
 		r.answer(st, req, &o)
 	}
 	m.SetRCode(o.RCode)
@@ -83,12 +76,19 @@ func (st *State) udpSize() uint16 {
 
 // startReply fills in the EDNS part of the reply; nil if none was asked for
 // (RFC 6891, Section 7: no OPT unless the question had one).
-func (r *Responder) startReply(st *State, req Request) *dnswire.Reply {
+func (r *Responder) startReply(st *State, req Request, v dnswire.Verdict) *dnswire.Reply {
 	e := &r.query.EDNS
 	if !e.Present {
 		return nil
 	}
 	r.reply = dnswire.Reply{UDPSize: st.udpSize(), DO: e.DO}
+	r.ecs = dnswire.ECS{}
+	if v != dnswire.Proceed {
+		return &r.reply
+	}
+	if e.KeepAlive && req.TCP && st.TCPIdle > 0 {
+		r.reply.KeepAlive, r.reply.IdleTimeout = true, st.TCPIdle
+	}
 	if e.NSID {
 		r.reply.NSID = st.NSID
 	}

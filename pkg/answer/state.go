@@ -35,6 +35,7 @@ type State struct {
 	NSID    []byte // identity of this node (RFC 5001); nil: not told
 	Version string // answer to version.bind in class CHAOS; "": refused
 	UDPSize uint16 // largest UDP reply in octets; 0 means DefaultUDPSize
+	TCPIdle uint16 // idle time of connections told to those who ask (RFC 7828), in 100 ms; 0: not told
 }
 
 // Zone binds the STEER records of a zone to compiled policies.
@@ -57,13 +58,13 @@ type Cookies struct {
 
 // Outcome says what became of a question, for whoever counts and logs.
 type Outcome struct {
-	Verdict   dnswire.Verdict
-	Zone      *Zone // zone of the question's name; nil outside
-	Type      dnswire.Type
-	RCode     dnswire.RCode
-	Steer     int   // index of the last STEER that was asked, -1 if none
-	SteerZone *Zone // zone of that STEER
-	Site      int32 // first site chosen by it, -1 if none
-	LastResort bool // nothing was up, all_down spoke
-	Truncated bool
+	Verdict    dnswire.Verdict
+	Zone       *Zone // zone of the question's name; nil outside
+	Type       dnswire.Type
+	RCode      dnswire.RCode
+	Steer      int   // index of the last STEER that was asked, -1 if none
+	SteerZone  *Zone // zone of that STEER
+	Site       int32 // first site chosen by it, -1 if none
+	LastResort bool  // nothing was up, all_down spoke
+	Truncated  bool
 }

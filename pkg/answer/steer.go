@@ -27,10 +27,10 @@ func (r *Responder) steer(st *State, req Request, z *Zone, owner []byte, res zon
 		return
 	}
 	in := policy.Input{Client: r.client(req), Family: family(t), Health: st.Health.Load(), Draw: r.Draw}
-	r.trace.into(&in, steer)
-	c := &r.choice
-	z.Policies[res.Node.Steer].Pick(&in, c)
-	r.trace.picked(&in, z, res.Node.Steer, c)
+	r.trace.into(&in)
+	p, c := z.Policies[res.Node.Steer], &r.choice
+	p.Pick(&in, c)
+	r.trace.picked(p, c)
 	if r.ecs.Source > 0 {
 		// The scope of a chain is the longest of its links'.
 		r.ecs.Scope = max(r.ecs.Scope, c.Scope)
@@ -41,7 +41,7 @@ func (r *Responder) steer(st *State, req Request, z *Zone, owner []byte, res zon
 	}
 	switch {
 	case c.Action == policy.ServFail:
-		r.servfail(st, req, o)
+		r.servfail(o)
 	case c.Action == policy.Addresses && len(c.Addrs) > 0:
 		r.appendAddrs(owner, t, steer.TTL, c.Addrs)
 	case c.Action == policy.Fallback && set != nil:
@@ -93,7 +93,7 @@ func (r *Responder) appendAddrs(owner []byte, t dnswire.Type, ttl uint32, addrs 
 }
 
 // servfail empties the reply: what was found on the way is no answer.
-func (r *Responder) servfail(st *State, req Request, o *Outcome) {
+func (r *Responder) servfail(o *Outcome) {
 	o.RCode = dnswire.RCodeServFail
 	r.msg.Clear()
 }

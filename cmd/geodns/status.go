@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/geodns-vipd/geodns/internal/control"
+	"github.com/geodns-vipd/geodns/internal/geodns"
+)
+
+func statusCommand() *cobra.Command {
+	var f clientFlags
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show sites, addresses and checks of a running server, since when, and the last error",
+		Long: `Show the state of a running server: each site, each address, since when it is
+up or down, and the last error of its checks. The exit code is 1 if a server
+could not be reached or refused its last reload, else 0.`,
+		Args: usage(cobra.NoArgs),
+	}
+	f.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		nodes, err := f.ask(cmd.Context(), func(ctx context.Context, c *control.Client) (json.RawMessage, error) {
+			return c.Status(ctx)
+		})
+		if err != nil {
+			return err
+		}
+		failed := false
+		for i, n := range nodes {
+			if len(nodes) > 1 && !f.json {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s== %s\n", strings.Repeat("\n", min(i, 1)), n.server)
+			}
+			ok, err := f.printStatus(cmd.OutOrStdout(), n)
+			if err != nil {
+				fmt.Fprintf(cmd.ErrOrStderr(), "geodns: %s: %v\n", n.server, err)
+			}
+			failed = failed || !ok || err != nil
+		}
+		if failed {
+			return errTold
+		}
+		return nil
+	}
+	return cmd
+}
+
+// printStatus prints what a server answered; it reports false if the server is
+// not well.
+func (f *clientFlags) printStatus(w io.Writer, n node) (ok bool, err error) {
+	if n.err != nil {
+		return false, n.err
+	}
+	var st geodns.Status
+	if err := json.Unmarshal(n.reply, &st); err != nil {
+		return false, err
+	}
+	if f.json {
+		_, err := w.Write(n.reply)
+		return st.Config.OK, err
+	}
+	printStatusTable(w, st, time.Now())
+	return st.Config.OK, nil
+}
+
+func printStatusTable(w io.Writer, st geodns.Status, now time.Time) {
+	fmt.Fprintf(w, "geodns %s, up %s, %d zones, listening at %s\n",
+		st.Version, ago(&st.StartedAt, now), len(st.Zones), strings.Join(st.Listen, " "))
+	for _, d := range st.Databases {
+		fmt.Fprintf(w, "geo database %s (%s), %d days old\n", d.Path, d.Fields, d.AgeDays)
+	}
+	if !st.Config.OK {
+		fmt.Fprintf(w, "the last reload was refused %s ago; what was loaded %s ago is served:\n",
+			ago(&st.Config.At, now), ago(&st.Config.LoadedAt, now))
+		for _, e := range st.Config.Errors {
+			fmt.Fprintf(w, "  %s\n", e)
+		}
+	}
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "SITE\tADDRESS\tSTATE\tSINCE\tLATENCY\tLAST ERROR")
+	for _, s := range st.Sites {
+		fmt.Fprintf(t, "%s\t\t%s\t%s\t\t\n", s.Name, upDown(s.Up), ago(s.Since, now))
+		for _, a := range s.Addresses {
+			fmt.Fprintf(t, "\t%s\t%s\t%s\t%s\t%s\n", a.Address, upDown(a.Up), ago(a.Since, now), latency(a), a.LastError)
+		}
+	}
+	t.Flush()
+}
+
+func upDown(up bool) string {
+	if up {
+		return "up"
+	}
+	return "down"
+}
+
+// latency is that of the slowest check.
+func latency(a geodns.AddressStatus) string {
+	var most float64
+	for _, c := range a.Checks {
+		most = max(most, c.LatencyMS)
+	}
+	if len(a.Checks) == 0 {
+		return "no check"
+	}
+	return fmt.Sprintf("%.1f ms", most)
+}
+
+// ago says how long ago a time was.
+func ago(t *time.Time, now time.Time) string {
+	if t == nil || t.IsZero() {
+		return "-"
+	}
+	d := now.Sub(*t)
+	switch {
+	case d < time.Minute:
+		return d.Round(time.Second).String()
+	case d < 48*time.Hour:
+		return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
+}

@@ -1,0 +1,58 @@
+package geodns
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"sync/atomic"
+
+	"github.com/geodns-vipd/geodns/internal/metrics"
+	"github.com/geodns-vipd/geodns/pkg/answer"
+	"github.com/geodns-vipd/geodns/pkg/dnswire"
+)
+
+// handler answers packets from the live state and counts what became of them.
+type handler struct {
+	state   atomic.Pointer[answer.State]
+	workers []worker
+	count   *metrics.Counters
+}
+
+// worker is what one serving thread owns. The padding keeps two of them from
+// sharing a cache line.
+type worker struct {
+	responder answer.Responder
+	_         [64]byte
+}
+
+func newHandler(workers int, count *metrics.Counters) *handler {
+	h := &handler{workers: make([]worker, workers), count: count}
+	for i := range h.workers {
+		h.workers[i].responder.Draw = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	}
+	return h
+}
+
+// Answer implements dnsserver.Handler: one load of the state, and from it one
+// of the health.
+func (h *handler) Answer(worker int, packet []byte, from netip.AddrPort, tcp bool, now uint32, out []byte) []byte {
+	req := answer.Request{From: from, TCP: tcp, Now: now}
+	reply, o := h.workers[worker].responder.Answer(h.state.Load(), packet, req, out)
+	h.record(worker, tcp, &o)
+	return reply
+}
+
+// record counts an outcome once.
+func (h *handler) record(worker int, tcp bool, o *answer.Outcome) {
+	if o.Verdict == dnswire.Drop {
+		h.count.Dropped(worker)
+		return
+	}
+	var base uint32
+	if o.Zone != nil {
+		base = o.Zone.Slot
+	}
+	h.count.Query(worker, base, uint16(o.Type), uint16(o.RCode), tcp)
+	if o.Steer >= 0 && o.Site >= 0 {
+		h.count.Inc(worker, o.SteerZone.AnswerSlots[o.Steer][o.Site])
+	}
+}

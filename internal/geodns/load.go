@@ -1,0 +1,146 @@
+// Package geodns is the runtime of the daemon: it loads the files, runs the
+// checks, swaps states on reload, and joins the parts that answer.
+//
+// It decides neither what is answered (pkg/answer, pkg/policy) nor what is up
+// (pkg/health), and does no I/O that an adapter owns. The entry points are
+// [Load] and [Server.Run].
+package geodns
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/geodns-vipd/geodns/internal/config"
+	"github.com/geodns-vipd/geodns/pkg/answer"
+	"github.com/geodns-vipd/geodns/pkg/diag"
+	"github.com/geodns-vipd/geodns/pkg/geo"
+	"github.com/geodns-vipd/geodns/pkg/health"
+	"github.com/geodns-vipd/geodns/pkg/policy"
+	"github.com/geodns-vipd/geodns/pkg/steering"
+	"github.com/geodns-vipd/geodns/pkg/zone"
+)
+
+// Loaded is everything that the files say, checked and compiled. It is
+// immutable.
+type Loaded struct {
+	Config    config.Geodns
+	Zones     []*zone.Zone
+	Steering  *steering.Config
+	Sites     *policy.Sites
+	Databases []*geo.Source
+	Watched   []string // files and folders whose change calls for a reload
+
+	bound   []*answer.Zone // in the order of Zones
+	targets []target
+}
+
+// Load reads and checks all files of a configuration. The result is nil if
+// the findings hold an error.
+func Load(cfg config.Geodns) (*Loaded, diag.List) { return new(loader).load(cfg) }
+
+// loader loads again and again, and keeps what did not change.
+type loader struct {
+	databases databases
+}
+
+func (l *loader) load(cfg config.Geodns) (*Loaded, diag.List) {
+	inv, list := takeInventory(cfg)
+	out := &Loaded{Config: cfg, Watched: inv.watched}
+	if cfg.File != "" {
+		out.Watched = append(out.Watched, cfg.File)
+	}
+	index := l.openDatabases(cfg, out, &list)
+	steer, more := steering.Parse(inv.steering)
+	list = append(list, more...)
+	out.Steering = steer
+	out.Sites = steer.NewSites()
+	out.targets = targets(steer, &list)
+	out.loadZones(inv.zones, &list)
+	b := binder{config: steer, compiled: map[string]*policy.Policy{}}
+	if index != nil {
+		b.compiler = policy.NewCompiler(out.Sites, index)
+	}
+	for _, z := range out.Zones {
+		out.bound = append(out.bound, b.bind(z, &list))
+	}
+	list = append(list, b.review()...)
+	list.Sort()
+	if list.HasErrors() {
+		return nil, list
+	}
+	return out, list
+}
+
+// openDatabases opens the geo databases and warns when the embedded one is
+// old.
+func (l *loader) openDatabases(cfg config.Geodns, out *Loaded, list *diag.List) *geo.Index {
+	var findings diag.List
+	index, sources := l.databases.open(cfg.Databases, func(int) diag.Pos { return diag.Pos{File: cfg.File} }, &findings)
+	*list = append(*list, findings...)
+	out.Databases = sources
+	for _, name := range cfg.Databases {
+		if name != "builtin" {
+			out.Watched = append(out.Watched, name)
+		}
+	}
+	for _, src := range sources {
+		if age := time.Since(src.Built); src.Name == "builtin" && age > builtinMaxAge {
+			list.Warnf(diag.Pos{File: cfg.File}, "set geo.database to a newer one, or update geodns",
+				"the builtin geo database is %d days old", int(age.Hours()/24))
+		}
+	}
+	return index
+}
+
+// loadZones reads every zone, noting the mistakes of all of them.
+func (out *Loaded) loadZones(files []zoneFile, list *diag.List) {
+	for _, f := range files {
+		z, findings := zone.Load(os.DirFS(f.root), f.path, f.origin, zone.Options{Display: f.display()})
+		*list = append(*list, findings...)
+		if z == nil {
+			continue
+		}
+		out.Zones = append(out.Zones, z)
+		for _, file := range z.Files {
+			path := filepath.Join(f.root, file)
+			if !slices.Contains(out.Watched, path) {
+				out.Watched = append(out.Watched, path)
+			}
+		}
+	}
+}
+
+// State returns a new state that answers from what was loaded, with all
+// health unknown.
+func (out *Loaded) State(cookies answer.Cookies) *answer.State {
+	st := &answer.State{
+		Zones:   zone.NewSet(out.Zones),
+		ByZone:  make(map[*zone.Zone]*answer.Zone, len(out.Zones)),
+		Cookies: cookies,
+		Version: out.Config.Version,
+		UDPSize: uint16(out.Config.Limits.UDPSize),
+		TCPIdle: uint16(min(out.Config.Limits.TCPIdle/(100*time.Millisecond), 65535)),
+	}
+	if out.Config.NSID != "" {
+		st.NSID = []byte(out.Config.NSID)
+	}
+	for i, z := range out.Zones {
+		st.ByZone[z] = out.bound[i]
+	}
+	st.Health.Store(health.NewSnapshot(len(out.Sites.Subjects())))
+	return st
+}
+
+// Summary says in one line what was loaded.
+func (out *Loaded) Summary() string {
+	records, steered := 0, 0
+	for _, z := range out.Zones {
+		records += z.Records
+		steered += len(z.Steers)
+	}
+	return fmt.Sprintf("ok: %d zones with %d records, %d steered names, %d sites, %d targets to probe",
+		len(out.Zones), records, steered, out.Sites.Len(), len(out.targets))
+}

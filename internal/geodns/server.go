@@ -1,0 +1,277 @@
+package geodns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/geodns-vipd/geodns/internal/config"
+	"github.com/geodns-vipd/geodns/internal/control"
+	"github.com/geodns-vipd/geodns/internal/daemon"
+	"github.com/geodns-vipd/geodns/internal/dnsserver"
+	"github.com/geodns-vipd/geodns/internal/metrics"
+	"github.com/geodns-vipd/geodns/internal/state"
+	"github.com/geodns-vipd/geodns/internal/watch"
+	"github.com/geodns-vipd/geodns/pkg/answer"
+	"github.com/geodns-vipd/geodns/pkg/diag"
+	"github.com/geodns-vipd/geodns/pkg/health"
+)
+
+// Server is the daemon. Config and Log must be set.
+type Server struct {
+	Config config.Geodns
+	// Reread reads the configuration again for a reload; nil keeps Config.
+	Reread func() (config.Geodns, diag.List)
+	Log    *slog.Logger
+	// Hangup asks for a reload with each value; may be nil.
+	Hangup <-chan os.Signal
+	// Ready is called once everything is served; may be nil.
+	Ready   func()
+	Version string
+
+	started time.Time
+	dir     *state.Dir
+	cookies answer.Cookies
+	metrics *metrics.Metrics
+	checker *checker
+	handler *handler
+	admin   string // address of the admin listener
+
+	live atomic.Pointer[live] // what is served now
+
+	mu     sync.Mutex // guards reload
+	reload reloadResult
+}
+
+// live is one generation of what is served: the files as loaded, and the
+// state that answers are made from.
+type live struct {
+	*Loaded
+	state *answer.State
+}
+
+// reloadResult is how the last attempt to load went.
+type reloadResult struct {
+	OK       bool      `json:"ok"`
+	At       time.Time `json:"at"`        // of the last attempt
+	LoadedAt time.Time `json:"loaded_at"` // of the last good one
+	Errors   []string  `json:"errors"`    // of the last attempt, if it was not good
+	Warnings []string  `json:"warnings"`
+}
+
+// findingsError carries what is wrong with the files.
+type findingsError struct{ list diag.List }
+
+func (e *findingsError) Error() string { return e.list.Err().Error() }
+
+// Findings returns what is wrong with the files, if that is what err says.
+func Findings(err error) (diag.List, bool) {
+	var f *findingsError
+	if errors.As(err, &f) {
+		return f.list, true
+	}
+	return nil, false
+}
+
+// Run serves until ctx ends. It returns before serving if the state folder is
+// in use, the files hold an error (see [Findings]) or an address cannot be
+// bound.
+func (s *Server) Run(ctx context.Context) error {
+	s.started = time.Now()
+	if err := s.openState(); err != nil {
+		return err
+	}
+	defer s.dir.Close()
+	loaded, list := Load(s.Config)
+	s.logFindings(list)
+	if list.HasErrors() {
+		return &findingsError{list}
+	}
+	s.setUp(loaded)
+	if err := s.firstLoad(ctx, loaded, list); err != nil {
+		return err
+	}
+	dns, admin, err := s.bind()
+	if err != nil {
+		return err
+	}
+	if err := s.becomeUser(); err != nil {
+		return err
+	}
+	return s.serve(ctx, dns, admin)
+}
+
+// openState takes the lock of the state folder and reads the secrets in it. A
+// secret that cannot be read or kept is told, and serving goes on.
+func (s *Server) openState() error {
+	dir, err := state.Open(s.Config.State)
+	if err != nil {
+		return err
+	}
+	s.dir = dir
+	secret, err := dir.Secret("cookie-secret")
+	if err != nil {
+		s.Log.Error("DNS cookies will change with the next restart", "err", err)
+	}
+	s.cookies = answer.Cookies{Current: secret, Previous: secret, Enabled: true}
+	return nil
+}
+
+// setUp makes the parts that live as long as the process.
+func (s *Server) setUp(loaded *Loaded) {
+	workers := s.workers()
+	s.metrics = metrics.New(metrics.Config{Workers: workers + dnsserver.TCPShards, Version: s.Version})
+	s.handler = newHandler(workers+dnsserver.TCPShards, s.metrics)
+	s.checker = newChecker(s.Log, s.metrics.ObserveCheck)
+}
+
+// firstLoad makes the first round of checks and puts the first generation
+// into place: no answer is ever made from unknown health.
+func (s *Server) firstLoad(ctx context.Context, loaded *Loaded, list diag.List) error {
+	if n := len(loaded.targets); n > 0 {
+		s.Log.Info("first round of checks", "targets", n)
+	}
+	results := firstRound(ctx, loaded.targets)
+	if ctx.Err() != nil {
+		return nil
+	}
+	s.checker.configure(loaded.targets, loaded.targets, results, s.swap(loaded))
+	s.loadedWell(list)
+	return nil
+}
+
+// swap returns the function that publishes a snapshot of the board for a new
+// generation. Its first call also puts the generation into place, with the
+// snapshot, so that the two are never apart.
+func (s *Server) swap(loaded *Loaded) func(*health.Board) {
+	next := &live{Loaded: loaded, state: loaded.State(s.cookies)}
+	subjects := loaded.Sites.Subjects()
+	s.number(next)
+	first := true
+	return func(b *health.Board) {
+		next.state.Health.Store(b.Snapshot(subjects))
+		s.publishHealth(next, b)
+		if first {
+			first = false
+			s.live.Store(next)
+			s.handler.state.Store(next.state)
+		}
+	}
+}
+
+// bind opens all listeners.
+func (s *Server) bind() (*dnsserver.Server, *control.Server, error) {
+	l := s.Config.Limits
+	dns, err := dnsserver.Listen(dnsserver.Config{
+		Addrs:             s.Config.Listen,
+		Workers:           s.workers(),
+		MaxConns:          l.TCPConnections,
+		MaxConnsPerClient: l.TCPConnectionsPer,
+		Idle:              l.TCPIdle,
+		Log:               s.Log,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	admin, err := control.Listen(control.Config{
+		Addr: s.Config.Admin, Hosts: s.Config.AdminHosts, Socket: s.dir.Socket(), Log: s.Log,
+	})
+	if err != nil {
+		dns.Close()
+		return nil, nil, err
+	}
+	return dns, admin, nil
+}
+
+// becomeUser drops privileges, once everything that needs them is open.
+func (s *Server) becomeUser() error {
+	if s.Config.User == "" || os.Geteuid() != 0 {
+		return nil
+	}
+	account, err := daemon.Lookup(s.Config.User)
+	if err != nil {
+		return err
+	}
+	if err := s.dir.Chown(account.UID, account.GID); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	return daemon.Become(account)
+}
+
+// serve runs all goroutines until ctx ends or one of them fails.
+func (s *Server) serve(ctx context.Context, dns *dnsserver.Server, admin *control.Server) error {
+	g, ctx := errgroup.WithContext(ctx)
+	s.admin = admin.Addr()
+	s.metrics.SetServer(dns.Stats)
+	g.Go(func() error { return s.checker.Run(ctx) })
+	g.Go(func() error { return dns.Run(ctx, s.handler) })
+	g.Go(func() error { return admin.Run(ctx, s.routes()) })
+	g.Go(func() error { return s.reloadLoop(ctx) })
+	s.Log.Info("ready", "listen", fmt.Sprint(dns.Addrs()), "admin", s.admin, "zones", len(s.live.Load().Zones),
+		"took", time.Since(s.started).Round(time.Millisecond))
+	if s.Ready != nil {
+		s.Ready()
+	}
+	return g.Wait()
+}
+
+// reloadLoop reloads when files change and on a hangup.
+func (s *Server) reloadLoop(ctx context.Context) error {
+	changes := make(chan struct{}, 1)
+	w := &watch.Watcher{Paths: s.watched, Log: s.Log}
+	var g errgroup.Group
+	g.Go(func() error {
+		return w.Run(ctx, func() {
+			select {
+			case changes <- struct{}{}:
+			default: // one is waiting already
+			}
+		})
+	})
+	for {
+		select {
+		case <-ctx.Done():
+			return g.Wait()
+		case <-s.Hangup:
+			s.reloadNow(ctx, "hangup")
+		case <-changes:
+			s.reloadNow(ctx, "changed files")
+		}
+	}
+}
+
+// watched returns the files whose change calls for a reload.
+func (s *Server) watched() []string { return s.live.Load().Watched }
+
+// reloadNow loads everything anew and swaps it in, or keeps what is served and
+// says why. Health carries over; a new target is probed first.
+func (s *Server) reloadNow(ctx context.Context, why string) {
+	begin := time.Now()
+	loaded, list := s.loadAgain()
+	s.logFindings(list)
+	if list.HasErrors() {
+		s.loadedBadly(list)
+		s.Log.Error("reload refused, the old configuration keeps serving", "cause", why, "errors", len(errorsOf(list)))
+		return
+	}
+	var fresh []target
+	if !s.checker.do(ctx, func(context.Context) { fresh = s.checker.unknown(loaded.targets) }) {
+		return
+	}
+	results := firstRound(ctx, fresh)
+	if ctx.Err() != nil {
+		return
+	}
+	s.checker.do(ctx, func(context.Context) {
+		s.checker.configure(loaded.targets, fresh, results, s.swap(loaded))
+	})
+	s.loadedWell(list)
+	s.Log.Info("reloaded", "cause", why, "zones", len(loaded.Zones), "took", time.Since(begin).Round(time.Millisecond))
+}

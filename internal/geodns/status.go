@@ -1,0 +1,165 @@
+package geodns
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/geodns-vipd/geodns/internal/geodb"
+	"github.com/geodns-vipd/geodns/pkg/health"
+)
+
+// Status is what GET /api/v1/status prints and `geodns status` shows.
+type Status struct {
+	Version   string           `json:"version"`
+	StartedAt time.Time        `json:"started_at"`
+	Listen    []string         `json:"listen"`
+	Config    reloadResult     `json:"config"`
+	Databases []DatabaseStatus `json:"databases"`
+	Zones     []ZoneStatus     `json:"zones"`
+	Sites     []SiteStatus     `json:"sites"`
+}
+
+// DatabaseStatus describes a geo database.
+type DatabaseStatus struct {
+	geodb.Info
+	AgeDays int `json:"age_days"`
+}
+
+// ZoneStatus describes a zone.
+type ZoneStatus struct {
+	Name    string `json:"name"`
+	Serial  uint32 `json:"serial"`
+	Records int    `json:"records"`
+	Steered int    `json:"steered"` // names with a STEER record
+}
+
+// SiteStatus is the state of a site. It is up if one of its addresses is.
+type SiteStatus struct {
+	Name      string          `json:"name"`
+	Up        bool            `json:"up"`
+	Since     *time.Time      `json:"since"` // null if nothing was checked
+	Forced    string          `json:"forced,omitempty"`
+	Share     float64         `json:"share"` // part of its clients that it may have, 0 to 1
+	Addresses []AddressStatus `json:"addresses"`
+}
+
+// AddressStatus is the state of an address. It is up if all its checks are.
+type AddressStatus struct {
+	Address   string        `json:"address"`
+	Up        bool          `json:"up"`
+	Since     *time.Time    `json:"since"`
+	LastError string        `json:"last_error"` // of the check that failed last; "" if none ever did
+	Checks    []CheckStatus `json:"checks"`
+}
+
+// CheckStatus is the state of a check of an address.
+type CheckStatus struct {
+	Check       string     `json:"check"`
+	State       string     `json:"state"` // up, down or unknown
+	Since       *time.Time `json:"since"`
+	LastError   string     `json:"last_error"`
+	LastErrorAt *time.Time `json:"last_error_at"`
+	LastAt      *time.Time `json:"last_at"` // when the last probe ended
+	LatencyMS   float64    `json:"latency_ms"`
+	Passes      uint64     `json:"passes"`
+	Fails       uint64     `json:"fails"`
+	NoVerdicts  uint64     `json:"no_verdicts"` // faults of our own
+}
+
+// status collects the state of everything.
+func (s *Server) status(ctx context.Context) Status {
+	l := s.live.Load()
+	out := Status{Version: s.Version, StartedAt: s.started, Listen: s.listening}
+	s.mu.Lock()
+	out.Config = s.reload
+	s.mu.Unlock()
+	for _, src := range l.Databases {
+		out.Databases = append(out.Databases, DatabaseStatus{geodb.Describe(src), int(time.Since(src.Built).Hours() / 24)})
+	}
+	for _, z := range l.Zones {
+		out.Zones = append(out.Zones, ZoneStatus{z.Origin.String(), z.Serial, z.Records, len(z.Steers)})
+	}
+	s.checker.do(ctx, func(context.Context) { out.Sites = sitesStatus(l.Loaded, s.checker.board) })
+	return out
+}
+
+// sitesStatus reads the board; it must run in the board's goroutine.
+func sitesStatus(l *Loaded, b *health.Board) []SiteStatus {
+	sites := make([]SiteStatus, 0, l.Sites.Len())
+	for i := range int32(l.Sites.Len()) {
+		site := l.Sites.At(i)
+		o := b.Override(health.Target{Site: site.Name})
+		st := SiteStatus{Name: site.Name, Forced: o.Forced.String(), Share: float64(o.Share) / health.FullShare}
+		for _, a := range site.Addrs {
+			st.Addresses = append(st.Addresses, addressStatus(b, health.Subject{Site: site.Name, Addr: a.Addr, Checks: site.Checks}))
+		}
+		st.fold()
+		sites = append(sites, st)
+	}
+	return sites
+}
+
+// fold sets what a site has from its addresses: up since the first of those
+// that are up, or down since the last one went.
+func (s *SiteStatus) fold() {
+	for _, a := range s.Addresses {
+		s.Up = s.Up || a.Up
+	}
+	for _, a := range s.Addresses {
+		if a.Up != s.Up || a.Since == nil {
+			continue
+		}
+		if s.Since == nil || s.Up && a.Since.Before(*s.Since) || !s.Up && a.Since.After(*s.Since) {
+			s.Since = a.Since
+		}
+	}
+}
+
+func addressStatus(b *health.Board, subject health.Subject) AddressStatus {
+	j := b.Judge(subject)
+	out := AddressStatus{Address: subject.Addr.String(), Up: j.Up, Since: stamp(j.Since), Checks: []CheckStatus{}}
+	var last time.Time
+	for _, check := range subject.Checks {
+		t, _ := b.Tracker(health.Key{Site: subject.Site, Addr: subject.Addr, Check: check})
+		if t.LastErr != "" && !t.LastErrAt.Before(last) {
+			out.LastError, last = t.LastErr, t.LastErrAt
+		}
+		out.Checks = append(out.Checks, CheckStatus{
+			Check: check, State: stateName(t), Since: stamp(t.Since),
+			LastError: t.LastErr, LastErrorAt: stamp(t.LastErrAt), LastAt: stamp(t.Last.At),
+			LatencyMS: float64(t.Last.Latency.Microseconds()) / 1000,
+			Passes:    t.Passes, Fails: t.Fails, NoVerdicts: t.NoVerdicts,
+		})
+	}
+	return out
+}
+
+// stamp returns a time for JSON: null if it never was.
+func stamp(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.Round(time.Millisecond)
+	return &t
+}
+
+// why says in a few words why a thing is up or down, for explain.
+func why(l *Loaded, b *health.Board) map[health.ID]string {
+	out := map[health.ID]string{}
+	for _, subject := range l.Sites.Subjects() {
+		if !subject.Addr.IsValid() || len(subject.Checks) == 0 {
+			continue
+		}
+		j := b.Judge(subject)
+		switch {
+		case j.Since.IsZero():
+			out[subject.ID] = "not checked yet"
+		case j.Up:
+			out[subject.ID] = "checks pass since " + j.Since.Format(time.DateTime)
+		default:
+			out[subject.ID] = cmp.Or(j.Err, "check failed") + ", since " + j.Since.Format(time.DateTime)
+		}
+	}
+	return out
+}

@@ -1,0 +1,287 @@
+package answer
+
+import (
+	"flag"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/miekg/dns"
+
+	"github.com/geodns-vipd/geodns/pkg/dnswire"
+	"github.com/geodns-vipd/geodns/pkg/geo"
+	"github.com/geodns-vipd/geodns/pkg/health"
+	"github.com/geodns-vipd/geodns/pkg/policy"
+	"github.com/geodns-vipd/geodns/pkg/zone"
+)
+
+var update = flag.Bool("update", false, "rewrite the transcripts")
+
+// resolver is where questions come from that carry no client subnet.
+var resolver = netip.MustParseAddrPort("198.51.100.7:4321")
+
+// TestTranscripts runs testdata/*.txt. A file holds zone files, each begun by
+// a line "zone NAME", then questions, each a line "? NAME TYPE [option …]"
+// with the reply below it up to the next empty line. Options: subnet=PREFIX,
+// from=ADDR, size=OCTETS (EDNS), tcp, down=SITE.
+func TestTranscripts(t *testing.T) {
+	files, _ := filepath.Glob("testdata/*.txt")
+	if len(files) == 0 {
+		t.Fatal("no transcripts")
+	}
+	for _, f := range files {
+		t.Run(filepath.Base(f), func(t *testing.T) {
+			data, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := replay(t, string(data))
+			if *update {
+				if err := os.WriteFile(f, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			diffLines(t, got, string(data))
+		})
+	}
+}
+
+// replay runs a transcript and returns it with the replies that came.
+func replay(t *testing.T, text string) string {
+	t.Helper()
+	var out strings.Builder
+	head, questions, _ := strings.Cut(text, "\n? ")
+	out.WriteString(head)
+	w := load(t, head)
+	for block := range strings.SplitSeq("\n? "+questions, "\n? ") {
+		if block == "" {
+			continue
+		}
+		line, rest, _ := strings.Cut(block, "\n")
+		_, after, _ := strings.Cut(rest, "\n\n") // comments between questions stay
+		out.WriteString("\n? " + line + "\n" + w.ask(t, line) + "\n" + after)
+	}
+	return strings.TrimRight(out.String(), "\n") + "\n"
+}
+
+func diffLines(t *testing.T, got, want string) {
+	t.Helper()
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	question := ""
+	for i := range max(len(g), len(w)) {
+		var a, b string
+		if i < len(g) {
+			a = g[i]
+		}
+		if i < len(w) {
+			b = w[i]
+		}
+		if strings.HasPrefix(b, "? ") {
+			question = b
+		}
+		if a != b {
+			t.Fatalf("after %q, line %d:\n got %q\nwant %q", question, i+1, a, b)
+		}
+	}
+}
+
+// world is a state with its sites, as a transcript describes it.
+type world struct {
+	state *State
+	sites *policy.Sites
+	resp  *Responder
+}
+
+// testSites are the sites of every transcript.
+var testSites = []policy.SiteSpec{
+	{Name: "fra", Addrs: addrs("203.0.113.10", "2001:db8:f::10")},
+	{Name: "iad", Addrs: addrs("198.51.100.10")},
+	{Name: "big", Addrs: manyAddrs(60)},
+}
+
+func addrs(text ...string) (out []netip.Addr) {
+	for _, s := range text {
+		out = append(out, netip.MustParseAddr(s))
+	}
+	return out
+}
+
+func manyAddrs(n int) (out []netip.Addr) {
+	for i := range n {
+		out = append(out, netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}))
+	}
+	return out
+}
+
+// testPolicies are the policies that a transcript's STEER records can name.
+func testPolicies() map[string]*policy.Spec {
+	site := func(name string) *policy.Spec { return &policy.Spec{Kind: policy.KindSite, Name: name} }
+	first := func(name string, all policy.AllDown, names ...string) *policy.Spec {
+		s := &policy.Spec{Kind: policy.KindFailover, Name: name, AllDown: all}
+		for _, n := range names {
+			s.Targets = append(s.Targets, policy.Target{Spec: site(n)})
+		}
+		return s
+	}
+	web := &policy.Spec{Kind: policy.KindGeo, Name: "web", Rules: []policy.Rule{
+		{CIDRs: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, Use: first("", 0, "fra", "iad")},
+		{Use: first("", 0, "iad", "fra")},
+	}}
+	out := map[string]*policy.Spec{
+		"web":      web,
+		"big":      site("big"),
+		"fallback": first("fallback", policy.ServeFallback, "fra"),
+		"nodata":   first("nodata", policy.ServeNoData, "fra"),
+		"servfail": first("servfail", policy.ServeServFail, "fra"),
+	}
+	return out
+}
+
+// load reads the zones of a transcript.
+func load(t *testing.T, head string) *world {
+	t.Helper()
+	w := &world{sites: policy.NewSites(testSites), state: &State{ByZone: map[*zone.Zone]*Zone{}}}
+	var zones []*zone.Zone
+	for i, block := range strings.Split("\n"+head, "\nzone ") {
+		if i == 0 {
+			continue // prose
+		}
+		name, text, _ := strings.Cut(block, "\n")
+		zones = append(zones, w.zone(t, strings.TrimSpace(name), text))
+	}
+	w.state.Zones = zone.NewSet(zones)
+	w.state.Health.Store(health.NewSnapshot(len(w.sites.Subjects())))
+	w.resp = &Responder{Draw: rand.New(rand.NewPCG(1, 2))}
+	return w
+}
+
+func (w *world) zone(t *testing.T, name, text string) *zone.Zone {
+	t.Helper()
+	origin, err := dnswire.ParseName(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fsys := fstest.MapFS{"z.zone": &fstest.MapFile{Data: []byte(text), Mode: fs.ModePerm}}
+	z, list := zone.Load(fsys, "z.zone", origin, zone.Options{})
+	if list.HasErrors() {
+		t.Fatalf("zone %s: %v", name, list.Err())
+	}
+	bound := &Zone{Zone: z}
+	for _, s := range z.Steers {
+		p, list := policy.Compile(testPolicies()[s.Text], w.sites, geo.Merge())
+		if list.HasErrors() {
+			t.Fatal(list.Err())
+		}
+		bound.Policies = append(bound.Policies, p)
+	}
+	w.state.ByZone[z] = bound
+	return z
+}
+
+// down returns a state in which all checks of the sites fail.
+func (w *world) down(names ...string) *State {
+	snap := w.state.Health.Load()
+	for _, s := range w.sites.Subjects() {
+		for _, n := range names {
+			if s.Site == n && s.Addr.IsValid() {
+				snap = snap.With(s.ID, health.Entry{Share: health.FullShare})
+			}
+		}
+	}
+	return w.state.WithHealth(snap)
+}
+
+// ask puts a question line and returns the reply as text.
+func (w *world) ask(t *testing.T, line string) string {
+	t.Helper()
+	fields := strings.Fields(line)
+	var m dns.Msg
+	m.SetQuestion(dns.Fqdn(fields[0]), dns.StringToType[fields[1]])
+	m.Id, m.RecursionDesired = 1, false
+	if n, ok := strings.CutPrefix(fields[1], "TYPE"); ok {
+		v, _ := strconv.Atoi(n)
+		m.Question[0].Qtype = uint16(v)
+	}
+	req, st := Request{From: resolver, Now: 1}, w.state
+	for _, o := range fields[2:] {
+		key, val, _ := strings.Cut(o, "=")
+		switch key {
+		case "tcp":
+			req.TCP = true
+		case "from":
+			req.From = netip.AddrPortFrom(netip.MustParseAddr(val), 53)
+		case "size":
+			n, _ := strconv.Atoi(val)
+			m.SetEdns0(uint16(n), false)
+		case "down":
+			st = w.down(strings.Split(val, ",")...)
+		case "subnet":
+			m.SetEdns0(1232, false)
+			p := netip.MustParsePrefix(val)
+			family := uint16(1)
+			if p.Addr().Is6() {
+				family = 2
+			}
+			m.IsEdns0().Option = append(m.IsEdns0().Option, &dns.EDNS0_SUBNET{
+				Code: dns.EDNS0SUBNET, Family: family, SourceNetmask: uint8(p.Bits()), Address: p.Addr().AsSlice()})
+		default:
+			t.Fatalf("option %q", o)
+		}
+	}
+	packet, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, _ := w.resp.Answer(st, packet, req, nil)
+	return render(t, reply)
+}
+
+// render prints a reply: the header's essentials, then the records by section.
+func render(t *testing.T, reply []byte) string {
+	t.Helper()
+	if reply == nil {
+		return "silence\n"
+	}
+	var m dns.Msg
+	if err := m.Unpack(reply); err != nil {
+		t.Fatalf("reply %x: %v", reply, err)
+	}
+	var b strings.Builder
+	b.WriteString(dns.RcodeToString[m.Rcode])
+	for _, f := range []struct {
+		set  bool
+		name string
+	}{{m.Authoritative, "aa"}, {m.Truncated, "tc"}} {
+		if f.set {
+			b.WriteString(" " + f.name)
+		}
+	}
+	if o := m.IsEdns0(); o != nil {
+		for _, opt := range o.Option {
+			if s, ok := opt.(*dns.EDNS0_SUBNET); ok {
+				fmt.Fprintf(&b, " scope=%d", s.SourceScope)
+			}
+		}
+	}
+	b.WriteByte('\n')
+	for _, sec := range []struct {
+		name string
+		rrs  []dns.RR
+	}{{"answer", m.Answer}, {"authority", m.Ns}, {"additional", m.Extra}} {
+		for _, rr := range sec.rrs {
+			if rr.Header().Rrtype != dns.TypeOPT {
+				fmt.Fprintf(&b, "%-10s %s\n", sec.name, strings.Join(strings.Fields(rr.String()), " "))
+			}
+		}
+	}
+	return b.String()
+}
+
