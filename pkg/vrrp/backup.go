@@ -39,9 +39,9 @@ func (s *step) backupHears(ev AdvertReceived) {
 		s.masterReleased(ev)
 	case s.leavesInPlace(ev.Advert.Priority):
 		s.follow(ev)
+	default:
+		s.discard(ev)
 	}
-	// Else: a lower Master, and we preempt. "Discard the ADVERTISEMENT": the
-	// timer runs on, and when it ends we take over.
 }
 
 // leavesInPlace reports whether a Master of this priority is to stay: it is
@@ -65,9 +65,18 @@ func (s *step) leavesInPlace(priority uint8) bool {
 	return s.now < s.preemptAt
 }
 
+// discard leaves the timer as it is: when it ends, we take over from this lower
+// Master. Who that is, is kept for status, and to believe its hand-over.
+func (s *step) discard(ev AdvertReceived) {
+	if s.heard == 0 || s.master == ev.From {
+		s.master, s.masterPriority, s.lowerHeard = ev.From, ev.Advert.Priority, s.now
+	}
+}
+
 // follow restarts the timer and learns the Master's interval.
 func (s *step) follow(ev AdvertReceived) {
 	s.noteMaster(ev)
+	s.noMaster = false
 	if s.wants {
 		s.wants = false
 		s.report(ReportContent, "")
@@ -83,7 +92,7 @@ func (s *step) follow(ev AdvertReceived) {
 // 7.1): that makes two Masters for ever, so the longer one counts instead.
 func (s *step) noteMaster(ev AdvertReceived) {
 	s.master, s.masterPriority = ev.From, ev.Advert.Priority
-	s.heard, s.released = max(s.now-ev.Age, 1), netip.Addr{}
+	s.heard, s.lowerHeard, s.released = max(s.now-ev.Age, 1), 0, netip.Addr{}
 	interval := ev.Advert.Interval
 	if s.cfg.Version == V2 || interval == 0 {
 		interval = max(interval, s.cfg.Interval)
@@ -107,13 +116,15 @@ func (s *step) masterReleased(ev AdvertReceived) {
 }
 
 // masterDownTimer is Active_Down_Timer (RFC 9568, Section 6.4.2).
-func (s *step) masterDownTimer() {
+func (s *step) masterDownTimer(at time.Duration) {
 	cause, text := s.silence()
+	if late := s.now - at; late >= time.Millisecond {
+		text += fmt.Sprintf(", timer %v late", ms(late))
+	}
 	if s.drained && !s.lastResort {
 		s.set(timerMasterDown, s.now+s.masterDown())
-		if s.lastAlarm.Kind != AlarmNoMaster || s.lastAlarm.At < s.since {
-			s.alarm(AlarmNoMaster, netip.Addr{}, "%s, but this node is drained", text)
-		}
+		s.raise(&s.noMaster, true, AlarmNoMaster, netip.Addr{},
+			func() string { return text + ", but this node is drained" })
 		return
 	}
 	s.claim(cause, text)
@@ -124,12 +135,14 @@ func (r *Router) silence() (Cause, string) {
 	switch {
 	case r.released.IsValid():
 		return CauseRelease, fmt.Sprintf("%v released, skew of %v is over", r.released, ms(r.skew()))
+	case r.lowerHeard > 0 && r.now-r.lowerHeard < r.masterDown():
+		return CausePreempt, fmt.Sprintf("%v has priority %d, ours is %s", r.master, r.masterPriority, r.priorityText())
 	case r.heard > 0:
 		return CauseSilence, fmt.Sprintf("no advert of %v (priority %d) for %v, master-down interval %v",
 			r.master, r.masterPriority, ms(r.now-r.heard), ms(r.masterDown()))
 	}
-	return CauseSilence, fmt.Sprintf("no advert since %v for %v, master-down interval %v",
-		r.state, ms(r.now-r.since), ms(r.masterDown()))
+	return CauseSilence, fmt.Sprintf("no advert in %v of waiting, master-down interval %v",
+		ms(r.now-r.since), ms(r.masterDown()))
 }
 
 // claim makes this node Master; a member of a sync group asks first.

@@ -41,6 +41,7 @@ const (
 	CauseStop                  // it was stopped
 	CauseOwner                 // priority 255 takes its addresses at once
 	CauseSilence               // no advertisement for a master-down interval
+	CausePreempt               // the Master heard has a lower priority
 	CauseRelease               // the Master released by priority 0, and the skew went by
 	CauseHandover              // the Master named this node its successor
 	CauseAdvert                // a better Master was heard
@@ -53,7 +54,7 @@ const (
 )
 
 var causeTexts = [...]string{
-	"start", "stop", "owner", "silence", "release", "handover", "advert",
+	"start", "stop", "owner", "silence", "preempt", "release", "handover", "advert",
 	"tracked", "link", "drain", "lowered", "group", "reload",
 }
 

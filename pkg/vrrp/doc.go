@@ -18,7 +18,9 @@
 //  3. Run the actions in the order given and at once. Nothing slow may stand
 //     between an event and the sending of an advertisement: hooks and cloud
 //     calls run elsewhere.
-//  4. On [DrainQueue], deliver what waits in the receive queue, then
+//  4. Look at the clock just before it does [RefreshAddresses]; deliver
+//     [RefreshMissed] if it is too late.
+//  5. On [DrainQueue], deliver what waits in the receive queue, then
 //     [QueueDrained].
 //
 // Times are durations since boot on a clock that counts suspension too

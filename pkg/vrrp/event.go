@@ -73,6 +73,10 @@ type AddressLost struct {
 	Addr netip.Addr
 }
 
+// RefreshMissed says that [RefreshAddresses] was not done, since its time had
+// gone by.
+type RefreshMissed struct{ At time.Duration }
+
 // Reload brings a new configuration for the same virtual router, see
 // [Config.SameRouter].
 type Reload struct {
@@ -122,6 +126,7 @@ func (e SendFailed) when() time.Duration       { return e.At }
 func (e Track) when() time.Duration            { return e.At }
 func (e Link) when() time.Duration             { return e.At }
 func (e AddressLost) when() time.Duration      { return e.At }
+func (e RefreshMissed) when() time.Duration    { return e.At }
 func (e Reload) when() time.Duration           { return e.At }
 func (e Drain) when() time.Duration            { return e.At }
 func (e HelloReceived) when() time.Duration    { return e.At }

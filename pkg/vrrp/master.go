@@ -20,7 +20,7 @@ func (s *step) becomeMaster(cause Cause, text string) {
 	s.announce(s.cfg.Announce, "became master")
 	s.transition(Master, cause, text)
 	s.master, s.masterPriority, s.masterInterval = s.cfg.Local, s.priority, s.cfg.Interval
-	s.heard, s.released, s.preemptAt = 0, netip.Addr{}, 0
+	s.heard, s.lowerHeard, s.released, s.preemptAt = 0, 0, netip.Addr{}, 0
 	s.wants, s.conflict, s.renotified = false, conflict{}, 0
 	s.lastRefresh, s.lost, s.putBack = s.now, false, 0
 	s.setMasterTimers()
@@ -127,6 +127,17 @@ func (s *step) refresh() {
 	s.set(timerRefresh, s.now+RefreshInterval)
 }
 
+// refreshMissed is for a refresh that came too late: as after a late wake-up,
+// others may have taken over.
+func (s *step) refreshMissed() {
+	if s.state != Master || s.draining > 0 {
+		return
+	}
+	s.draining = max(s.now-s.lastRefresh, 1)
+	s.lastRefresh = min(s.lastRefresh, s.now-AddressLifetime)
+	s.do(DrainQueue{s.draining})
+}
+
 // restore puts the addresses back and tells everybody.
 func (s *step) restore() {
 	s.do(AddAddresses{})
@@ -163,6 +174,7 @@ func (s *step) comeBack(late time.Duration) {
 	}
 	s.lastRefresh, s.lost = s.now, false
 	s.announce(s.cfg.Announce, "woke late")
+	s.clear(timerSecond)
 	s.setMasterTimers()
 	s.alarm(AlarmLate, s.cfg.Local, "woke late by %v as master: addresses %s", ms(late), text)
 }

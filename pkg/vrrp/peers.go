@@ -77,12 +77,13 @@ func (p *peer) speaksVipd(now time.Duration) bool {
 func (s *step) heardAdvert(ev AdvertReceived) {
 	a := &ev.Advert
 	p := s.lookup(ev.From)
-	p.advert, p.priority, p.form = max(s.now-ev.Age, 1), a.Priority, a.Form
+	p.advert, p.form = max(s.now-ev.Age, 1), a.Form
 	p.unheard = false
 	s.form = a.Form
 	if a.Priority == PriorityRelease {
 		return // some implementations leave the rest out
 	}
+	p.priority = a.Priority
 	s.raise(&p.vipsDiffer, !s.sameVIPs(a.VIPs), AlarmVIPs, p.addr,
 		func() string { return fmt.Sprintf("%v advertises %v, here it is %v", p.addr, a.VIPs, s.cfg.VIPs) })
 	s.raise(&p.intervalDiffers, s.cfg.Version == V2 && a.Interval != s.cfg.Interval, AlarmInterval, p.addr,

@@ -19,8 +19,6 @@ func (s *step) reload(cfg *Config) {
 		s.priority = s.effective()
 		s.leaveInit()
 		return
-	case s.state == Master:
-		s.reloadMaster(old)
 	case s.state == Backup && !s.released.IsValid():
 		if s.heard == 0 {
 			s.masterInterval = cfg.Interval
@@ -28,6 +26,9 @@ func (s *step) reload(cfg *Config) {
 		s.set(timerMasterDown, s.due[timerMasterDown]+s.masterDown()-down)
 	}
 	s.reassess(CauseReload, "reloaded")
+	if s.state == Master {
+		s.reloadMaster(old)
+	}
 }
 
 // adopt puts cfg in place and carries over what is known of tracked things and

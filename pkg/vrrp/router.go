@@ -33,6 +33,7 @@ type Router struct {
 	masterPriority uint8
 	masterInterval time.Duration // learnt in v3 (RFC 9568, Section 6.1: Active_Adver_Interval)
 	heard          time.Duration // its last advertisement; 0: none
+	lowerHeard     time.Duration // last advertisement of it that we discarded, being better; 0: none
 	released       netip.Addr    // who released by priority 0 since, if anybody
 	preemptAt      time.Duration // until then a lower Master is left in place; 0: not counting
 
@@ -57,6 +58,7 @@ type Router struct {
 	refusedMore int // refusals beyond those that are kept apart
 	sendFails   int // of the last round of adverts
 	sendAlarm   bool
+	noMaster    bool // told that nobody is Master and we are drained
 }
 
 // timerKind names a deadline; the lower is served first when several are due.
@@ -130,6 +132,8 @@ func (s *step) handle(ev Event) {
 		s.link(ev)
 	case AddressLost:
 		s.addressLost(ev)
+	case RefreshMissed:
+		s.refreshMissed()
 	case Reload:
 		s.reload(ev.Config)
 	case Drain:
@@ -228,7 +232,7 @@ func (s *step) begin(cause Cause, text string) {
 // forgetMaster makes a Backup one that has heard of no Master.
 func (s *step) forgetMaster() {
 	s.master, s.masterPriority, s.heard, s.released = netip.Addr{}, 0, 0, netip.Addr{}
-	s.masterInterval, s.preemptAt = s.cfg.Interval, 0
+	s.masterInterval, s.preemptAt, s.lowerHeard = s.cfg.Interval, 0, 0
 }
 
 // masterDown returns Active_Down_Interval as it is now.

@@ -79,7 +79,7 @@ func (s *step) serveOne(k timerKind, at time.Duration) {
 	case timerAdvert:
 		s.advertTimer(at)
 	case timerMasterDown:
-		s.masterDownTimer()
+		s.masterDownTimer(at)
 	case timerRefresh:
 		s.refresh()
 	case timerStartup:
