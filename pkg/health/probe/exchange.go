@@ -57,7 +57,7 @@ func (p *HTTP) attempt(a *attempt) error {
 			return p.c.judge(r)
 		}
 		if followed == p.c.Redirects {
-			return fmt.Errorf("more than %d redirects, the last to %q", p.c.Redirects, r.location)
+			return fmt.Errorf("too many redirects (limit %d), the last to %q", p.c.Redirects, r.location)
 		}
 		if t, err = t.redirected(a.addr, r.status, r.location); err != nil {
 			return err

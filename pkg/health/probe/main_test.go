@@ -27,6 +27,7 @@ var childRoles = map[string]func(){
 	"web":            serveUntilEOF,
 	"no descriptors": probeWithoutDescriptors,
 	"no routes":      probeWithoutRoutes,
+	"few ports":      probeWithFewPorts,
 }
 
 func TestMain(m *testing.M) {
@@ -174,11 +175,11 @@ func resultText(r health.Result) string {
 }
 
 // serveUntilEOF is a web server in its own process, so that its CPU time is
-// not taken for that of the probes. It says where it listens and ends when
-// its standard input does.
+// not taken for that of the probes. It says on which ports of 127.0.0.0/8 it
+// listens, and ends when its standard input does.
 func serveUntilEOF() {
-	plain, _ := net.Listen("tcp", "127.0.0.1:0")
-	secure, _ := net.Listen("tcp", "127.0.0.1:0")
+	plain, _ := net.Listen("tcp4", "0.0.0.0:0")
+	secure, _ := net.Listen("tcp4", "0.0.0.0:0")
 	authority := newAuthority()
 	s := &http.Server{
 		Handler:   http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") }),

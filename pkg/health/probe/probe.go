@@ -86,10 +86,14 @@ var dialer = net.Dialer{KeepAlive: -1}
 // deadline of the attempt.
 func (a *attempt) dial(port uint16) (*net.TCPConn, error) {
 	a.stage = connecting
-	c, err := dialer.DialTCP(a.ctx, "tcp", netip.AddrPort{}, netip.AddrPortFrom(a.addr, port))
+	// Not DialTCP: that binds a local port even if given none, so that all
+	// targets together could have no more connections, TIME-WAIT included,
+	// than there are ports; without bind that is so for each target alone.
+	dialed, err := dialer.DialContext(a.ctx, "tcp", netip.AddrPortFrom(a.addr, port).String())
 	if err != nil {
 		return nil, err
 	}
+	c := dialed.(*net.TCPConn)
 	if err := c.SetDeadline(a.deadline); err != nil {
 		c.Close()
 		return nil, err
@@ -123,7 +127,7 @@ func (a *attempt) judge(err error, now time.Time) (health.Verdict, string) {
 
 // heldUp is how late at least we must wake after a time-out to blame
 // ourselves for it.
-const heldUp = 100 * time.Millisecond
+const heldUp = 500 * time.Millisecond
 
 // judgeTimeout fails the target, unless we noticed the time-out so late that
 // this machine itself must have stood still: then the answer may well have
@@ -136,12 +140,16 @@ func (a *attempt) judgeTimeout(now time.Time) (health.Verdict, string) {
 	return health.Fail, "timeout after " + tidy(timeout) + " while " + string(a.stage)
 }
 
-// tidy rounds away the microseconds between making a context and using it.
+// tidy rounds away the little time between making a context and using it, so
+// that a time-out reads as it was configured.
 func tidy(d time.Duration) string {
-	if d < 10*time.Millisecond {
+	switch {
+	case d < 10*time.Millisecond:
 		return d.Round(100 * time.Microsecond).String()
+	case d < 100*time.Millisecond:
+		return d.Round(time.Millisecond).String()
 	}
-	return d.Round(time.Millisecond).String()
+	return d.Round(10 * time.Millisecond).String()
 }
 
 func isTimeout(err error) bool {
