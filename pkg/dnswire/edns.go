@@ -32,8 +32,8 @@ const (
 )
 
 // EDNS is what the OPT record of a query says (RFC 6891). Options that are not
-// named here are ignored; of an option given twice the first one counts, as with
-// BIND.
+// named here are ignored; of an option given twice the first one counts, but both
+// must be well-formed, as with BIND.
 type EDNS struct {
 	Present bool
 	Version uint8
@@ -94,26 +94,26 @@ func (e *EDNS) parseOption(code uint16, data []byte) bool {
 	case optionKeepAlive:
 		e.KeepAlive = true
 	case optionECS:
-		if e.HasECS {
-			return true
+		ecs, ok := parseECS(data)
+		if ok && !e.HasECS {
+			e.HasECS, e.ECS = true, ecs
 		}
-		e.ECS, e.HasECS = parseECS(data)
-		return e.HasECS
+		return ok
 	case optionCookie:
-		if e.HasCookie {
-			return true
-		}
 		return e.parseCookie(data)
 	}
 	return true
 }
 
 // parseCookie reads a client cookie and perhaps a server cookie; the lengths
-// are those of RFC 7873, Section 4.
+// are those of RFC 7873, Section 4, any other is malformed (Section 5.2.2).
 func (e *EDNS) parseCookie(data []byte) bool {
 	const client = len(e.ClientCookie)
 	if n := len(data); n != client && (n < client+8 || n > client+32) {
 		return false
+	}
+	if e.HasCookie {
+		return true
 	}
 	e.HasCookie = true
 	e.ClientCookie = [client]byte(data)
