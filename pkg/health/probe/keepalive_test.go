@@ -79,6 +79,26 @@ func TestKeepAliveGivesUpConnectionsThatAreNotFitForIt(t *testing.T) {
 	}
 }
 
+// TestHalfAnAnswerOnAKeptConnectionIsAFailure: only a connection that was
+// closed before the request reached the server is tried again.
+func TestHalfAnAnswerOnAKeptConnectionIsAFailure(t *testing.T) {
+	s := serve(t, loop4, func(c net.Conn) {
+		br := bufio.NewReader(c)
+		for _, response := range []string{ok200, "HTTP/1.1 200 OK\r\nServer: x\r\n"} {
+			if _, err := http.ReadRequest(br); err != nil {
+				return
+			}
+			io.WriteString(c, response)
+		}
+	})
+	p := newHTTP(t, HTTPConfig{Port: s.port, KeepAlive: true})
+	wantResult(t, "first", probeWithin(t, p, loop4, 5*time.Second), "pass")
+	wantResult(t, "second", probeWithin(t, p, loop4, 5*time.Second), "fail: connection closed while waiting for headers")
+	if got := s.connections(); got != 1 {
+		t.Errorf("got %d connections, want 1", got)
+	}
+}
+
 // TestDeadServerIsNotHiddenByAKeptConnection: once the server is gone the
 // next probe says so.
 func TestDeadServerIsNotHiddenByAKeptConnection(t *testing.T) {
