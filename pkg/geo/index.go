@@ -40,9 +40,8 @@ func Merge(sources ...*Source) *Index {
 type merger struct {
 	a, b  *placeSet
 	out   *interner
-	names []uint32          // of b's names, their numbers in out; 0 if not yet used
-	subs  []uint32          // the same for b's subdivisions
-	seen  map[uint64]uint32 // the pair of record numbers → its record in out
+	names []uint32 // of b's names, their numbers in out; 0 if not yet used
+	subs  []uint32 // the same for b's subdivisions
 }
 
 func newMerger(a, b *placeSet) *merger {
@@ -58,20 +57,13 @@ func newMerger(a, b *placeSet) *merger {
 		a: a, b: b, out: out,
 		names: make([]uint32, len(b.names)),
 		subs:  make([]uint32, len(b.subs)),
-		seen:  make(map[uint64]uint32),
 	}
 }
 
 // combine returns the number of the record for a place that is x in a and y
 // in b.
 func (m *merger) combine(x, y uint32) uint32 {
-	key := uint64(x)<<32 | uint64(y)
-	i, seen := m.seen[key]
-	if !seen {
-		i = m.out.addRecord(m.overlay(m.a.recs[x], m.b.recs[y]))
-		m.seen[key] = i
-	}
-	return i
+	return m.out.addRecord(m.overlay(m.a.recs[x], m.b.recs[y]))
 }
 
 // overlay returns x with the fields that it lacks taken from y.

@@ -43,9 +43,9 @@ func (t *table4) find(a addr4) int {
 	i, n := int(t.index[block]), int(t.index[block+1])
 	for n -= i - 1; n > 1; {
 		half := n / 2
-		if t.starts[i+half] <= a {
-			i += half
-		}
+		// Masked instead of branched on, as in lastNotAbove.
+		_, above := bits.Sub32(uint32(a), uint32(t.starts[i+half]), 0)
+		i += half & (int(above) - 1)
 		n -= half
 	}
 	return i

