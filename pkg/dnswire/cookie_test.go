@@ -116,6 +116,12 @@ func TestCookiesAreBelievedFromTheirClientOnly(t *testing.T) {
 			t.Errorf("believed with %s", what)
 		}
 	}
+	head := [cookieHashAt]byte(cookie)
+	head[0] = 2
+	second := binary.LittleEndian.AppendUint64(head[:], cookieHash(secret, client, head, addr))
+	if CheckServerCookie(secret, client, second, addr, now) {
+		t.Error("believed with a version that nobody has written down")
+	}
 	for i := range cookie {
 		bad := append([]byte(nil), cookie...)
 		bad[i] ^= 0x80

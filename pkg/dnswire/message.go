@@ -109,9 +109,6 @@ func (m *Message) Reserve(n int) { m.reserved = n }
 // Len returns the length of the message so far, in octets.
 func (m *Message) Len() int { return len(m.buf) - m.start }
 
-// Count returns how many records the section holds so far.
-func (m *Message) Count(s Section) int { return int(m.at.counts[s]) }
-
 // Append adds all records of set, of class IN, under owner with a TTL of ttl
 // seconds. If they do not fit, the message stays as it was and Append reports
 // false. owner is a name in wire form. Sections must be filled in their order.

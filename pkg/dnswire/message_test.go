@@ -254,6 +254,12 @@ func TestOPTThatWasNotReservedTruncates(t *testing.T) {
 	if m := build(question + record + reply.Len() - 1); len(m.Answer) != 0 || !m.Truncated || len(m.IsEdns0().Option) != 1 {
 		t.Errorf("an octet short: got %v", m)
 	}
+	// Without records there is nothing to come back for over TCP.
+	var m Message
+	m.Start(nil, q, question+bare)
+	if m := unpack(t, m.Finish(reply)); m.Truncated || len(m.IsEdns0().Option) != 0 {
+		t.Errorf("room for a bare OPT, no records: got %v", m)
+	}
 	if m := build(question + bare); len(m.Answer) != 0 || !m.IsEdns0().Do() || len(m.IsEdns0().Option) != 0 {
 		t.Errorf("room for a bare OPT: got %v", m)
 	}

@@ -46,7 +46,7 @@ func ParseName(text string) (Name, error) {
 			wire[label] = byte(size)
 			i++
 			if i == len(text) {
-				return appendRoot(wire)
+				return Name(append(wire, 0)), nil
 			}
 			label = len(wire)
 			wire = append(wire, 0)
@@ -58,21 +58,13 @@ func ParseName(text string) (Name, error) {
 			return "", errEscape
 		case len(wire)-label-1 == MaxLabel:
 			return "", errLongLabel
-		case len(wire) >= MaxName-1:
+		case len(wire) >= MaxName-1: // the root needs an octet too
 			return "", errLongName
 		}
 		wire = append(wire, folded[c])
 		i += used
 	}
 	wire[label] = byte(len(wire) - label - 1)
-	return appendRoot(wire)
-}
-
-// appendRoot ends a name whose labels are in wire.
-func appendRoot(wire []byte) (Name, error) {
-	if len(wire) >= MaxName {
-		return "", errLongName
-	}
 	return Name(append(wire, 0)), nil
 }
 

@@ -9,6 +9,8 @@ import (
 // short input and tells nothing of its key (Aumasson and Bernstein, "SipHash: a
 // fast short-input PRF"). The reference code's eight octets are the result in
 // little-endian order.
+//
+//lint:ignore ST1003 the function's name is not made of initials
 func SipHash(key [16]byte, data []byte) uint64 {
 	k0 := binary.LittleEndian.Uint64(key[:8])
 	k1 := binary.LittleEndian.Uint64(key[8:])
