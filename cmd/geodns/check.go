@@ -4,9 +4,11 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/geodns-vipd/geodns/internal/config"
 	"github.com/geodns-vipd/geodns/internal/geodns"
+	"github.com/geodns-vipd/geodns/pkg/diag"
 )
 
 func checkCommand() *cobra.Command {
@@ -23,13 +25,7 @@ written. The exit code is 1 if there is an error, else 0.`,
 	configFlag(cmd, &file)
 	config.AddFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, list := config.Load(file, cmd.Flags())
-		var loaded *geodns.Loaded
-		if !list.HasErrors() {
-			var more = list
-			loaded, more = geodns.Load(cfg)
-			list = append(list, more...)
-		}
+		loaded, list := loadFiles(file, cmd.Flags())
 		printDiags(cmd.OutOrStdout(), list)
 		if list.HasErrors() {
 			return errTold
@@ -38,4 +34,26 @@ written. The exit code is 1 if there is an error, else 0.`,
 		return nil
 	}
 	return cmd
+}
+
+// loadFiles reads the configuration and all that it names. The result is nil
+// if the findings hold an error.
+func loadFiles(file string, flags *pflag.FlagSet) (*geodns.Loaded, diag.List) {
+	cfg, list := config.Load(file, flags)
+	if list.HasErrors() {
+		return nil, list
+	}
+	loaded, more := geodns.Load(cfg)
+	return loaded, append(list, more...)
+}
+
+// loadOrTell is loadFiles for commands that need the files to be good: it
+// prints what is wrong with them.
+func loadOrTell(cmd *cobra.Command, file string) (*geodns.Loaded, error) {
+	loaded, list := loadFiles(file, nil)
+	if list.HasErrors() {
+		printDiags(cmd.ErrOrStderr(), list)
+		return nil, errTold
+	}
+	return loaded, nil
 }

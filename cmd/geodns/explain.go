@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/geodns-vipd/geodns/internal/config"
 	"github.com/geodns-vipd/geodns/internal/control"
 	"github.com/geodns-vipd/geodns/internal/geodns"
 	"github.com/geodns-vipd/geodns/pkg/answer"
@@ -85,16 +84,9 @@ func (f *clientFlags) explain(cmd *cobra.Command, req control.ExplainRequest) ([
 }
 
 func (f *clientFlags) explainOffline(cmd *cobra.Command, req control.ExplainRequest) (*answer.Explanation, error) {
-	cfg, list := config.Load(f.config, nil)
-	var loaded *geodns.Loaded
-	if !list.HasErrors() {
-		var more = list
-		loaded, more = geodns.Load(cfg)
-		list = append(list, more...)
-	}
-	if list.HasErrors() {
-		printDiags(cmd.ErrOrStderr(), list)
-		return nil, errTold
+	loaded, err := loadOrTell(cmd, f.config)
+	if err != nil {
+		return nil, err
 	}
 	return geodns.ExplainOffline(loaded, req)
 }

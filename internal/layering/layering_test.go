@@ -59,6 +59,7 @@ var coreArrows = map[string][]string{
 	"pkg/zone":       {"pkg/dnswire", "pkg/diag"},
 	"pkg/policy":     {"pkg/geo", "pkg/health", "pkg/diag", "pkg/dnswire"},
 	"pkg/steering":   {"pkg/policy", "pkg/geo", "pkg/health", "pkg/diag", "pkg/yamlpos"},
+	"pkg/delegation": {"pkg/zone", "pkg/dnswire"},
 	"zones":          {}, // the embedded example
 	"pkg/answer":     {"pkg/zone", "pkg/policy", "pkg/geo", "pkg/health", "pkg/dnswire"},
 }
