@@ -83,39 +83,51 @@ func (s *step) claimed(ev AdvertReceived) {
 	if !s.cfg.NoLowerAdvert {
 		s.assert()
 	}
-	s.announceLower()
+	s.announceLower("another master was heard")
 }
 
 // announceLower announces because of another Master, at most once a second,
 // and always once after the last word of the other.
-func (s *step) announceLower() {
+func (s *step) announceLower(why string) {
 	c := &s.conflict
 	if c.announced > 0 && s.now-c.announced < reannounceInterval {
 		s.announceAgain(s.cfg.AnnounceLower, c.announced+reannounceInterval-s.now)
 		return
 	}
 	c.announced = s.now
-	s.announce(s.cfg.AnnounceLower, "another master was heard")
+	s.announce(s.cfg.AnnounceLower, why)
 	s.announceAgain(s.cfg.AnnounceLower, s.cfg.AnnounceLowerDelay)
 }
 
 // leftLate learns from a hello that its sender was Master at a time when we
 // were too, though no advertisement of it came through: a partition that has
 // healed, where the other heard us first.
-func (s *step) leftLate(p *peer, m Message) {
+func (s *step) leftLate(p *peer, m Message, age time.Duration) {
 	if m.LeftMaster == NeverMaster {
 		return
 	}
-	left := s.now - m.LeftMaster
+	left := s.now - age - m.LeftMaster
 	isNews := left > p.leftMaster+HelloInterval/2 // the same moment, told again, wanders a little
 	if p.leftMaster = max(p.leftMaster, left); !isNews || left <= s.since+s.ownDown() {
 		return // told before, or the ordinary end of the Master before us
 	}
 	c := &s.conflict
 	c.with, c.claims = p.addr, max(c.claims, 2)
-	s.alarm(AlarmConflict, p.addr, "%v was master too until %v ago", p.addr, ms(m.LeftMaster))
+	s.alarm(AlarmConflict, p.addr, "%v was master too until %v ago", p.addr, ms(s.now-left))
 	s.set(timerSettle, s.now+s.ownDown())
-	s.announceLower()
+	s.announceLower("another node was master")
+}
+
+// restarted announces when a hello tells that its sender was started while we
+// were Master: its former life may have been Master too, unseen, and the
+// network may still believe it.
+func (s *step) restarted(p *peer, m Message, age time.Duration) {
+	started := s.now - age - m.Running
+	isNews := started > p.started+HelloInterval/2
+	p.started = max(p.started, started)
+	if m.Running >= 0 && isNews && started > s.since {
+		s.announceLower("a node was restarted that may have been master")
+	}
 }
 
 // settle ends a conflict: for one master-down interval nobody else has claimed

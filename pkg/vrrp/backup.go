@@ -172,7 +172,10 @@ func (s *step) handoverReceived(ev HandoverReceived) {
 		s.note("hand-over by %v, which is not the master, ignored", ev.From)
 	case s.drained:
 		s.note("hand-over by %v ignored: drained", ev.From)
+	case ev.Age > s.masterInterval:
+		s.note("hand-over by %v ignored: it is %v old", ev.From, ms(ev.Age))
 	default:
+		s.handedBy, s.handedAt = ev.From, s.now
 		s.claim(CauseHandover, fmt.Sprintf("%v (priority %d) handed over", ev.From, s.masterPriority))
 	}
 }

@@ -101,6 +101,7 @@ type HelloReceived struct {
 	At      time.Duration
 	From    netip.Addr
 	Message Message
+	Age     time.Duration // how long it had waited in the receive queue
 }
 
 // HandoverReceived is a message of kind [KindHandover].
@@ -108,6 +109,7 @@ type HandoverReceived struct {
 	At      time.Duration
 	From    netip.Addr
 	Message Message
+	Age     time.Duration // how long it had waited in the receive queue
 }
 
 // GroupOrder is an order of the sync group, see [Group.Step].

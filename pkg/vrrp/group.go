@@ -106,8 +106,8 @@ func NewGroup(name string, members ...string) Group {
 func (g Group) State() State { return g.state }
 
 // Step takes a member's report and returns the group as it is then, and orders
-// to members in the order in which they are to be delivered. A report of a
-// stranger changes nothing.
+// to members in the order in which they are to be delivered, once all actions
+// that came with the report are done. A report of a stranger changes nothing.
 func (g Group) Step(rep Report) (Group, []Order) {
 	i := slices.IndexFunc(g.members, func(m member) bool { return m.name == rep.Member })
 	if i < 0 {

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// assertInterval is how long after an advertisement another one is not worth
-// sending, whatever is heard: two nodes that each believe to be the better one
-// would else answer each other without end.
+// assertInterval is the least time between two advertisements sent out of turn,
+// whatever is heard: two nodes that each believe to be the better one would else
+// answer each other without end.
 const assertInterval = 100 * time.Millisecond
 
 // becomeMaster takes the addresses (RFC 9568, Section 6.4.2). The order is
@@ -74,11 +74,17 @@ func (s *step) advertTimer(at time.Duration) {
 func (s *step) masterHears(ev AdvertReceived) {
 	a := ev.Advert
 	switch {
+	case ev.From == s.handedBy && s.now-s.handedAt < s.assertAfter():
+		// Sent before it handed over, and overtaken by that: other protocol, other
+		// path through a bond.
 	case a.Priority == PriorityRelease:
 		// Another Master goes: say that we are here, before a Backup thinks that
-		// nobody is.
+		// nobody is, and before the network waits for it.
 		if s.assert() {
 			s.set(timerAdvert, s.now+s.cfg.Interval)
+		}
+		if !s.overslept() {
+			s.announceLower("another master released")
 		}
 	case a.Priority > s.priority:
 		s.giveWay(ev, fmt.Sprintf("%v has priority %d, ours is %s", ev.From, a.Priority, s.priorityText()))
@@ -104,12 +110,15 @@ func (s *step) giveWay(ev AdvertReceived, text string) {
 
 // assert sends an advertisement at once, and reports whether it did.
 func (s *step) assert() bool {
-	if s.overslept() || s.now-s.lastSent < min(s.cfg.Interval/2, assertInterval) {
+	if s.overslept() || s.asserted > 0 && s.now-s.asserted < s.assertAfter() {
 		return false
 	}
+	s.asserted = s.now
 	s.sendAdverts(s.priority)
 	return true
 }
+
+func (r *Router) assertAfter() time.Duration { return min(r.cfg.Interval/2, assertInterval) }
 
 // overslept reports whether the state must not be acted on before the queue is
 // drained.

@@ -32,9 +32,11 @@ const NeverMaster = time.Duration(-1)
 //	 0 magic "VIPD"     4 format 1   5 kind     6 VRID   7 VRRP version
 //	 8 state            9 priority  10 flags   11 zero
 //	12 LeftMaster in ms, all ones for never
-//	16 sequence, 8 bytes            24 digest, 8 bytes
-//	32 sender's address, 16 bytes   48 successor, 16 bytes (zero unless a hand-over)
-//	64 HMAC-SHA256 of all before, cut to 16 bytes, where a key is configured
+//	16 Running in ms, all ones for longer than that can say
+//	20 zero, 4 bytes
+//	24 sequence, 8 bytes            32 digest, 8 bytes
+//	40 sender's address, 16 bytes   56 successor, 16 bytes (zero unless a hand-over)
+//	72 HMAC-SHA256 of all before, cut to 16 bytes, where a key is configured
 type Message struct {
 	Kind     MessageKind
 	VRID     uint8
@@ -49,15 +51,18 @@ type Message struct {
 	// LeftMaster is how long ago the sender last gave up being Master, by which
 	// a Master that heard nothing of a conflict learns of it; or [NeverMaster].
 	LeftMaster time.Duration // whole milliseconds
-	Sender     netip.Addr    // its source address for advertisements
-	Successor  netip.Addr    // KindHandover: who takes over at once
+	// Running is how long ago the sender was started: a former life of it may
+	// have been Master unseen. Whole milliseconds; negative: longer than 49 days.
+	Running   time.Duration
+	Sender    netip.Addr // its source address for advertisements
+	Successor netip.Addr // KindHandover: who takes over at once
 	// Sequence grows with every message of a sender, over restarts too (the
 	// caller takes it from the wall clock); an older one is a replay.
 	Sequence uint64
 }
 
 const (
-	messageLen    = 64
+	messageLen    = 72
 	messageFormat = 1
 	macLen        = 16
 	neverMillis   = 1<<32 - 1
@@ -75,6 +80,8 @@ func AppendMessage(b []byte, m Message, key []byte) []byte {
 	b = append(b, messageMagic[:]...)
 	b = append(b, messageFormat, byte(m.Kind), m.VRID, m.Version, byte(m.State), m.Priority, m.flags(), 0)
 	b = binary.BigEndian.AppendUint32(b, millis(m.LeftMaster))
+	b = binary.BigEndian.AppendUint32(b, millis(m.Running))
+	b = append(b, 0, 0, 0, 0)
 	b = binary.BigEndian.AppendUint64(b, m.Sequence)
 	b = binary.BigEndian.AppendUint64(b, m.Digest)
 	b = appendAddr16(b, m.Sender)
@@ -145,16 +152,13 @@ func decodeMessage(data []byte) Message {
 		Priority: data[9],
 		Eligible: data[10]&flagEligible != 0,
 		Preempts: data[10]&flagPreempts != 0,
-		Sequence: binary.BigEndian.Uint64(data[16:]),
-		Digest:   binary.BigEndian.Uint64(data[24:]),
-		Sender:   parseAddr16(data[32:]),
+		Sequence: binary.BigEndian.Uint64(data[24:]),
+		Digest:   binary.BigEndian.Uint64(data[32:]),
+		Sender:   parseAddr16(data[40:]),
 	}
-	m.LeftMaster = NeverMaster
-	if ms := binary.BigEndian.Uint32(data[12:]); ms != neverMillis {
-		m.LeftMaster = time.Duration(ms) * time.Millisecond
-	}
+	m.LeftMaster, m.Running = parseMillis(data[12:]), parseMillis(data[16:])
 	if m.Kind == KindHandover {
-		m.Successor = parseAddr16(data[48:])
+		m.Successor = parseAddr16(data[56:])
 	}
 	return m
 }
@@ -174,6 +178,14 @@ func millis(d time.Duration) uint32 {
 		return uint32(ms)
 	}
 	return neverMillis
+}
+
+func parseMillis(b []byte) time.Duration {
+	n := binary.BigEndian.Uint32(b)
+	if n == neverMillis {
+		return NeverMaster
+	}
+	return time.Duration(n) * time.Millisecond
 }
 
 func messageMAC(data, key []byte) []byte {

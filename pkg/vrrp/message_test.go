@@ -11,7 +11,7 @@ func TestMessages(t *testing.T) {
 	key := []byte("a key that both nodes have")
 	good := Message{
 		Kind: KindHandover, VRID: 51, Version: V3, State: Backup, Priority: 100, Eligible: true, Preempts: true,
-		Digest: 0x0102030405060708, LeftMaster: 1500 * time.Millisecond, Sequence: 9,
+		Digest: 0x0102030405060708, LeftMaster: 1500 * time.Millisecond, Running: time.Hour, Sequence: 9,
 		Sender: addr("10.0.0.2"), Successor: addr("10.0.0.1"),
 	}
 	with := func(change func(*Message)) Message { m := good; change(&m); return m }

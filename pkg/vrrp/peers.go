@@ -25,9 +25,11 @@ type peer struct {
 	vipd       bool          // has ever said hello
 	helloAt    time.Duration // 0: none that counts
 	hello      Message
-	sequence   uint64
+	sequence   uint64        // of its last hello
+	handover   uint64        // of its last hand-over
 	messageAt  time.Duration // last message of any kind
 	leftMaster time.Duration // latest moment at which it gave Master up, as told
+	started    time.Duration // when it was started, as told
 
 	// Alarms that were raised and still hold.
 	vipsDiffer, intervalDiffers, digestDiffers, owner, unheard bool
@@ -133,6 +135,7 @@ func (s *step) sendMessage(kind MessageKind, successor netip.Addr) {
 	if s.leftMaster > 0 {
 		m.LeftMaster = s.now - s.leftMaster
 	}
+	m.Running = s.now - s.startedAt
 	s.do(SendMessage{Message: m})
 }
 
@@ -156,26 +159,32 @@ func (s *step) helloReceived(ev HelloReceived) {
 	}
 	p := s.lookup(ev.From)
 	p.vipd, p.unheard = true, false
-	p.helloAt, p.hello = s.now, m
+	p.helloAt, p.hello = max(s.now-ev.Age, 1), m
 	s.raise(&p.digestDiffers, m.Digest != s.cfg.Digest(), AlarmDigest, p.addr, func() string {
 		return fmt.Sprintf("%v has another version, interval, authentication or list of addresses", p.addr)
 	})
 	if s.state == Master {
-		s.leftLate(p, m)
+		s.leftLate(p, m, ev.Age)
+		s.restarted(p, m, ev.Age)
 	}
 }
 
-// fresh refuses a message that is older than its sender's last one. After a
-// silence any is taken, so that a clock that was set back heals by itself; how
-// old a message may be at all, the caller judges by its own clock.
+// fresh refuses a message that is older than its sender's last one of its
+// sort. Hand-overs count apart, since a hello that was sent just after one may
+// overtake it. After a silence any hello is taken, so that a clock that was
+// set back heals by itself; how old a message may be at all, the caller judges
+// by its own clock.
 func (s *step) fresh(from netip.Addr, m Message) bool {
 	p := s.lookup(from)
-	recent := p.messageAt > 0 && s.now-p.messageAt <= HelloLifetime
-	if recent && m.Sequence <= p.sequence {
+	last, recent := &p.sequence, s.now-p.messageAt <= HelloLifetime
+	if m.Kind == KindHandover {
+		last, recent = &p.handover, true
+	}
+	if p.messageAt > 0 && recent && m.Sequence <= *last {
 		s.packetRefused(PacketRefused{s.now, from, DropReplay, m.Priority})
 		return false
 	}
-	p.sequence, p.messageAt = m.Sequence, s.now
+	*last, p.messageAt = m.Sequence, s.now
 	return true
 }
 

@@ -14,12 +14,13 @@ type Router struct {
 	cfg     *Config
 	tracked []tracked // parallel to cfg.Trackers
 
-	now      time.Duration // of the last event
-	running  bool          // Start has come and Stop has not
-	state    State
-	since    time.Duration // of state
-	last     Transition
-	priority uint8 // effective
+	now       time.Duration // of the last event
+	running   bool          // Start has come and Stop has not
+	startedAt time.Duration
+	state     State
+	since     time.Duration // of state
+	last      Transition
+	priority  uint8 // effective
 
 	linkDown   string // why the interface cannot be used, "" if it can
 	groupFault string // why the sync group holds us in FAULT, "" if it does not
@@ -35,6 +36,8 @@ type Router struct {
 	heard          time.Duration // its last advertisement; 0: none
 	lowerHeard     time.Duration // last advertisement of it that we discarded, being better; 0: none
 	released       netip.Addr    // who released by priority 0 since, if anybody
+	handedBy       netip.Addr    // who named us its successor last
+	handedAt       time.Duration
 	preemptAt      time.Duration // until then a lower Master is left in place; 0: not counting
 
 	due      [numTimers]time.Duration // 0: off
@@ -44,6 +47,7 @@ type Router struct {
 	form        ChecksumForm  // for multicast: of the last advertisement heard
 	lastSent    time.Duration // last advertisement; 0: never
 	beforeSent  time.Duration // the one before, should that one prove not sent
+	asserted    time.Duration // last advertisement sent out of turn; 0: never
 	lastRefresh time.Duration // of the addresses
 	leftMaster  time.Duration // when Master was given up last; 0: never
 	conflict    conflict
@@ -190,7 +194,7 @@ func (s *step) start() {
 	if s.running {
 		return
 	}
-	s.running, s.since = true, s.now
+	s.running, s.startedAt, s.since = true, s.now, s.now
 	if s.cfg.StartupDelay > 0 {
 		s.set(timerStartup, s.now+s.cfg.StartupDelay)
 	}

@@ -240,11 +240,14 @@ func (p *player) advert(args map[string]string) Event {
 	if args["form"] == "plain" {
 		a.Form = FormPlain
 	}
-	age := time.Duration(0)
+	return AdvertReceived{p.now, p.addr(args["from"]), a, p.age(args)}
+}
+
+func (p *player) age(args map[string]string) time.Duration {
 	if v, ok := args["age"]; ok {
-		age = p.duration(v)
+		return p.duration(v)
 	}
-	return AdvertReceived{p.now, p.addr(args["from"]), a, age}
+	return 0
 }
 
 func (p *player) message(name string, args map[string]string) Event {
@@ -252,7 +255,7 @@ func (p *player) message(name string, args map[string]string) Event {
 	m := Message{
 		Kind: KindHello, VRID: p.r.cfg.VRID, Version: p.r.cfg.Version, State: Backup,
 		Priority: uint8(p.number(args, "priority", 100)), Eligible: !has(args, "ineligible"), Preempts: !has(args, "nopreempt"),
-		Digest: p.r.cfg.Digest(), LeftMaster: NeverMaster, Sender: from, Sequence: uint64(p.now) + 1,
+		Digest: p.r.cfg.Digest(), LeftMaster: NeverMaster, Running: time.Hour, Sender: from, Sequence: uint64(p.now) + 1,
 	}
 	if has(args, "misfit") {
 		m.Digest++
@@ -263,14 +266,17 @@ func (p *player) message(name string, args map[string]string) Event {
 	if v, ok := args["left"]; ok {
 		m.LeftMaster = p.duration(v)
 	}
+	if v, ok := args["running"]; ok {
+		m.Running = p.duration(v)
+	}
 	switch name {
 	case "goodbye":
 		m.Kind = KindGoodbye
 	case "handover":
 		m.Kind, m.Successor = KindHandover, p.addr(args["successor"])
-		return HandoverReceived{p.now, from, m}
+		return HandoverReceived{p.now, from, m, p.age(args)}
 	}
-	return HelloReceived{p.now, from, m}
+	return HelloReceived{p.now, from, m, p.age(args)}
 }
 
 // config returns what a router command describes; the defaults are
