@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"net/netip"
 
 	"github.com/geodns-vipd/geodns/pkg/diag"
@@ -12,8 +13,8 @@ type builder struct {
 	p      *Policy
 	ruleOf map[*Rule]int32 // a rule that stands in the tree twice is judged once
 	cidrOf map[netip.Prefix]int
-	told   map[diag.Pos]bool // places already complained about
-	full   bool              // a limit was passed; the rest is left out
+	told   map[diag.Diag]bool // what was complained about, since a policy may stand in several places
+	full   bool               // a limit was passed; the rest is left out
 	diags  diag.List
 }
 
@@ -87,7 +88,7 @@ func (b *builder) cidr(p netip.Prefix) int {
 }
 
 // fieldOf says what a database must carry for a condition to be judged.
-var fieldOf = map[Condition]geo.Fields{
+var fieldOf = [...]geo.Fields{
 	Continent:     geo.Continent,
 	Country:       geo.Country,
 	Subdivision:   geo.Subdivision,
@@ -101,14 +102,13 @@ func (b *builder) checkFields() {
 	carried := b.p.index.Fields()
 	for i := range b.p.rules {
 		r := b.p.rules[i].rule
-		for cond, field := range fieldOf {
-			if r.Len(cond) > 0 && carried&field == 0 {
+		for cond := range CIDR {
+			if r.Len(cond) > 0 && !carried.Has(fieldOf[cond]) {
 				b.once(r.ConditionPos[cond], "configure one under geo.database, or leave the condition out",
 					"no configured database carries what %s needs", cond)
 			}
 		}
 	}
-	b.diags.Sort()
 }
 
 // warnEmpty warns where all_down would have to serve something and some
@@ -134,11 +134,11 @@ func (b *builder) mayBeEmpty(at int32) bool {
 	return n.kind != KindSite
 }
 
-// once adds an error unless there is one at the place.
+// once adds an error unless it was told already.
 func (b *builder) once(pos diag.Pos, right, format string, args ...any) {
-	if b.told[pos] {
-		return
+	d := diag.Diag{Pos: pos, Severity: diag.Error, What: fmt.Sprintf(format, args...), Right: right}
+	if !b.told[d] {
+		b.told[d] = true
+		b.diags = append(b.diags, d)
 	}
-	b.told[pos] = true
-	b.diags.Errorf(pos, right, format, args...)
 }

@@ -53,19 +53,6 @@ func (p *Policy) Classes() int { return len(p.classes) }
 // the same [Compiler] may share; nil if the client does not matter.
 func (p *Policy) Table() *geo.Table { return p.table }
 
-// Uses calls yield for each site that the policy can choose, once, in the
-// order of the text.
-func (p *Policy) Uses(yield func(site int32)) {
-	var seen bitset
-	for i := range p.nodes {
-		n := &p.nodes[i]
-		if n.kind == KindSite && !seen.has(int(n.site)) {
-			seen = seen.with(int(n.site))
-			yield(n.site)
-		}
-	}
-}
-
 // Compiler compiles policies against one set of sites and databases, and lets
 // those whose tables turn out equal share one.
 type Compiler struct {
@@ -93,11 +80,12 @@ func (c *Compiler) Compile(spec *Spec) (*Policy, diag.List) {
 		p:      &Policy{spec: spec, sites: c.sites, index: c.index},
 		ruleOf: map[*Rule]int32{},
 		cidrOf: map[netip.Prefix]int{},
-		told:   map[diag.Pos]bool{},
+		told:   map[diag.Diag]bool{},
 	}
 	b.add(spec, 1)
 	b.checkFields()
 	b.warnEmpty()
+	b.diags.Sort()
 	if b.diags.HasErrors() {
 		return nil, b.diags
 	}

@@ -21,7 +21,7 @@ type Trace struct {
 
 // The kinds of steps.
 const (
-	StepClient  = "client"   // Name: the address; Reason: its place
+	StepClient  = "client"   // Name: the address; Verdict: its place; Reason: how wide the decision holds
 	StepPolicy  = "policy"   // Name: the policy, Target: its kind; the steps below it have a greater depth
 	StepRule    = "rule"     // Name: the rule's text, Target: what it uses
 	StepSite    = "site"     // Name: the site
@@ -103,8 +103,8 @@ func (w *walk) traceClient(scope uint8) bitset {
 	switch {
 	case !a.IsValid():
 		s.Name, s.Verdict = "", "no address"
-	case w.p.table == nil:
-		s.Reason = "the policy is the same for all clients"
+	case scope == 0:
+		s.Reason = "the decision is the same for all"
 	default:
 		s.Reason = fmt.Sprintf("the decision is the same in its /%d", scope)
 	}
@@ -137,10 +137,7 @@ func (w *walk) traceLeave(step int, n *node, j judgment) {
 	case n.kind == KindSite:
 		w.traceSite(step, w.p.sites.At(n.site), j)
 	case j.verdict == up && n.kind != KindWeighted:
-		s.Reason = n.target(int(j.pick)) + " is the first that is up"
-		if n.kind == KindGeo {
-			s.Reason = "the rule for " + n.target(int(j.pick)) + " is the first that matches and whose target is up"
-		}
+		s.Reason = "takes " + n.target(int(j.pick))
 	}
 	w.depth--
 }
@@ -164,9 +161,10 @@ func (v verdict) String() string {
 	return "down"
 }
 
-// traceNoMatch adds the step of a rule that does not match.
+// traceNoMatch adds the step of a rule that does not match. In a last resort
+// that is not told again.
 func (w *walk) traceNoMatch(k *kid) {
-	if w.in.Trace == nil {
+	if w.in.Trace == nil || w.manner != byHealth {
 		return
 	}
 	s := w.p.rules[k.rule].rule.step()
@@ -208,7 +206,7 @@ func (w *walk) traceRule(step int, k *kid, v verdict) {
 
 // traceNotTried adds the rules behind the one that was taken.
 func (w *walk) traceNotTried(kids []kid) {
-	if w.in.Trace == nil {
+	if w.in.Trace == nil || w.manner != byHealth {
 		return
 	}
 	for i := range kids {
@@ -243,36 +241,38 @@ func (w *walk) traceManner(root int32) {
 	if w.in.Trace == nil || w.manner == everything {
 		return
 	}
-	s := Step{Kind: StepAllDown, Name: w.p.spec.String(), Verdict: "serve as if all were up", Reason: "drained and forced down sites stay out"}
+	s := Step{Kind: StepAllDown, Name: w.p.spec.String(), Verdict: w.p.spec.AllDown.String(),
+		Reason: "nothing is up, so failed checks are ignored"}
 	if w.manner == ignoreChecks {
-		s.Verdict, s.Reason = "serve all", "nothing is left that is not drained or forced down"
+		s.Reason = "nothing is left, so what is drained or forced down is served too"
 	}
 	if root != 0 {
-		s.Reason += "; strict: only what " + w.p.nodes[root].spec.String() + " holds"
+		s.Reason += "; only sites of " + w.p.nodes[root].spec.String() + ", for the rule is strict"
 	}
 	w.add(s)
 }
 
 // traceChoice ends the trace.
 func (w *walk) traceChoice(out *Choice) {
-	if out.LastResort && out.Action != Addresses && w.p.spec.AllDown != Serve {
-		w.add(Step{Kind: StepAllDown, Name: w.p.spec.String(), Verdict: w.p.spec.AllDown.String(), Reason: "nothing is up"})
+	allDown := w.p.spec.AllDown
+	if out.LastResort && allDown != Serve {
+		w.add(Step{Kind: StepAllDown, Name: w.p.spec.String(), Verdict: allDown.String(), Reason: "nothing is up"})
 	}
-	var names []string
+	var names, addrs []string
 	for _, i := range out.Sites {
 		names = append(names, w.p.sites.At(i).Name)
 	}
-	s := Step{Kind: StepAnswer, Name: strings.Join(names, ", "), Verdict: out.Action.String()}
+	for _, a := range out.Addrs {
+		addrs = append(addrs, a.String())
+	}
+	s := Step{Kind: StepAnswer, Name: strings.Join(names, ", "), Verdict: out.Action.String(), Reason: strings.Join(addrs, ", ")}
 	switch {
-	case out.Action == Addresses:
-		var addrs []string
-		for _, a := range out.Addrs {
-			addrs = append(addrs, a.String())
-		}
-		s.Reason = strings.Join(addrs, ", ")
-	case out.Action == NoData && len(names) > 0:
-		s.Reason = "no address of the family asked, " + w.in.Family.String()
-	case out.Action == NoData && !out.LastResort || out.Action == NoData && w.p.spec.AllDown == Serve:
+	case out.Action != NoData:
+	case len(names) > 0 && w.in.Family == Other:
+		s.Reason = "sites have addresses alone"
+	case len(names) > 0:
+		s.Reason = "the site lists no " + w.in.Family.String() + " address"
+	case allDown == Serve:
 		s.Reason = "no site is meant for this client"
 	}
 	w.add(s)

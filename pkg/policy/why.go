@@ -51,22 +51,29 @@ func (w *walk) clientIs(cond Condition) string {
 }
 
 // traceSite says why a site has its verdict: by its own entry, else by those
-// of its addresses, each of which gets a step.
+// of the addresses that it is judged by, each of which gets a step.
 func (w *walk) traceSite(step int, s *Site, j judgment) {
-	e := w.in.Health.At(s.ID)
-	reason := w.entryReason(s.ID, e)
-	if j.verdict == up && w.manner == byHealth && !s.lists(w.in.Family) && w.in.Family != Other {
+	site := w.in.Health.At(s.ID)
+	reason := w.entryReason(s.ID, site)
+	listed := s.lists(w.in.Family)
+	if j.verdict == up && !listed && w.in.Family != Other {
 		reason = join(reason, "it lists no "+w.in.Family.String()+" address and is judged by its others")
 	}
 	w.in.Trace.Steps[step].Reason = reason
+	if !w.siteMay(site) || w.manner == everything {
+		return
+	}
 	for i := range s.Addrs {
 		a := &s.Addrs[i]
-		ae := w.in.Health.At(a.ID)
-		word := "down"
-		if w.addressMay(e, ae) {
-			word = "up"
+		if listed && !w.in.Family.has(a.Addr) {
+			continue
 		}
-		w.add(Step{Kind: StepAddress, Name: a.Addr.String(), Verdict: word, Reason: w.entryReason(a.ID, ae)})
+		e := w.in.Health.At(a.ID)
+		verdict := down
+		if w.addressMay(site, e) {
+			verdict = up
+		}
+		w.add(Step{Kind: StepAddress, Name: a.Addr.String(), Verdict: verdict.String(), Reason: w.entryReason(a.ID, e)})
 	}
 }
 
@@ -78,11 +85,15 @@ func (w *walk) entryReason(id health.ID, e health.Entry) string {
 		reason = "drained"
 	case e.Forced != health.NotForced:
 		reason = "forced " + e.Forced.String()
+	case e.Share < health.FullShare:
+		reason = fmt.Sprintf("%.3g %% of its clients", 100*float64(e.Share)/health.FullShare)
 	case !e.Up && w.manner != byHealth:
-		reason = "failed checks are ignored"
+		reason = "its checks fail"
 	}
-	if e.Share > 0 && e.Share < health.FullShare {
-		reason = join(reason, fmt.Sprintf("%.3g %% of its clients", 100*float64(e.Share)/health.FullShare))
+	overruled := w.manner == everything && (e.Share == 0 || e.Forced == health.ForcedDown) ||
+		w.manner != byHealth && reason == "its checks fail"
+	if overruled {
+		reason = "although " + reason
 	}
 	return join(reason, w.why(id))
 }

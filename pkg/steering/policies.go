@@ -1,7 +1,6 @@
 package steering
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
@@ -166,7 +165,7 @@ func (t *trees) target(v value, what string, depth int) *policy.Spec {
 	switch {
 	case v.node.Kind == yaml.MappingNode:
 		spec := &policy.Spec{Pos: v.pos}
-		t.fill(spec, v, fmt.Sprintf("the policy in place in %s", what), depth+1)
+		t.fill(spec, v, "policy in place", depth+1)
 		return spec
 	case v.node.Kind == yaml.ScalarNode && !v.isNull():
 		return t.byName(v, v.node.Value, what)

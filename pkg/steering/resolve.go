@@ -39,7 +39,7 @@ func (t *trees) inPlace(text string, pos diag.Pos) *policy.Spec {
 	spec := &policy.Spec{Text: text, Pos: pos}
 	root := parseYAML([]byte(text), func(int) diag.Pos { return pos }, &t.r.diags)
 	if root != nil {
-		t.fill(spec, t.r.root(root, pos.File), "the policy in place", 1)
+		t.fill(spec, t.r.root(root, pos.File), "policy in place", 1)
 	}
 	return spec
 }

@@ -1,0 +1,204 @@
+package policy
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/geodns-vipd/geodns/pkg/geo"
+	"github.com/geodns-vipd/geodns/pkg/health"
+)
+
+// fixed is a Draw that gives the same number each time, reduced to what is
+// asked, and notes the largest n.
+type fixed struct{ value, n uint64 }
+
+func (d *fixed) Uint64N(n uint64) uint64 {
+	d.n = n
+	return d.value % n
+}
+
+// Each value that can be drawn is tried, so that the odds are counted, not
+// estimated.
+func TestWeightsAreTheExactOdds(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		weights []int
+		shares  []uint16 // of a, b, c; nil: full
+		want    []uint64 // how many of the values give a, b, c
+	}{
+		{"two equal", []int{1, 1}, nil, []uint64{1, 1}},
+		{"three to one", []int{3, 1}, nil, []uint64{3, 1}},
+		{"one of three is 0", []int{3, 0, 2}, nil, []uint64{3, 0, 2}},
+		{"all 0", []int{0, 0, 0}, nil, []uint64{1, 1, 1}},
+		{"one down", []int{5, 7, 2}, []uint16{65535, 0, 65535}, []uint64{5, 0, 2}},
+		{"only weight 0 up", []int{5, 0, 0}, []uint16{0, 65535, 65535}, []uint64{0, 1, 1}},
+		{"weight 0 with a part is no part of the sum", []int{2, 3, 0}, []uint16{65535, 65535, 9}, []uint64{2, 3, 0}},
+		{"a part of the clients", []int{1, 2}, []uint16{10, 20}, []uint64{10, 40}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			sites := letters()
+			spec := &Spec{Kind: KindWeighted}
+			snap := health.NewSnapshot(len(sites.Subjects()))
+			for i, w := range c.weights {
+				spec.Targets = append(spec.Targets, Target{Spec: site(sites.At(int32(i)).Name), Weight: uint32(w)})
+				if c.shares != nil && i < len(c.shares) {
+					snap = snap.With(sites.At(int32(i)).ID, health.Entry{Up: true, Share: c.shares[i]})
+				}
+			}
+			p, _ := Compile(spec, sites, worldIndex())
+			got := count(p, snap)
+			if !slices.Equal(got[:len(c.want)], c.want) {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// count returns how many of the values that can be drawn choose each site.
+func count(p *Policy, snap *health.Snapshot) []uint64 {
+	got := make([]uint64, p.sites.Len())
+	var out Choice
+	d := &fixed{n: 1}
+	for d.value = 0; d.value < d.n; d.value++ {
+		p.Pick(&Input{Health: snap, Draw: d}, &out)
+		got[out.Sites[0]]++
+	}
+	return got
+}
+
+func TestLargestWeightsDoNotOverflow(t *testing.T) {
+	spec := &Spec{Kind: KindWeighted}
+	for range MaxNodes - 1 {
+		spec.Targets = append(spec.Targets, Target{Spec: site("a"), Weight: MaxWeight})
+	}
+	sites := letters()
+	p, diags := Compile(spec, sites, worldIndex())
+	if p == nil {
+		t.Fatal(diags.Err())
+	}
+	snap := health.NewSnapshot(8).With(sites.At(0).ID, health.Entry{Up: true, Share: health.FullShare - 1})
+	d := &fixed{value: 1<<64 - 1}
+	var out Choice
+	p.Pick(&Input{Health: snap, Draw: d}, &out)
+	if want := uint64(MaxNodes-1) * MaxWeight * (health.FullShare - 1); d.n != want {
+		t.Errorf("drew out of %d, want %d", d.n, want)
+	}
+}
+
+func TestEachAddressComesFirstEquallyOften(t *testing.T) {
+	sites := NewSites([]SiteSpec{{Name: "a", Addrs: addrs("192.0.2.1", "192.0.2.2", "2001:db8::1", "192.0.2.3")}})
+	p, _ := Compile(site("a"), sites, worldIndex())
+	first := map[string]int{}
+	var out Choice
+	d := &fixed{n: 1}
+	for d.value = 0; d.value < d.n; d.value++ {
+		p.Pick(&Input{Draw: d}, &out)
+		if len(out.Addrs) != 3 {
+			t.Fatalf("got %v, want the three IPv4 addresses", out.Addrs)
+		}
+		first[out.Addrs[0].String()]++
+	}
+	if len(first) != 3 || first["192.0.2.1"] != 1 {
+		t.Errorf("first addresses: got %v, want each once", first)
+	}
+}
+
+func TestLimitsOfTrees(t *testing.T) {
+	deep := site("a")
+	for range MaxDepth - 1 {
+		deep = list(KindFailover, deep)
+	}
+	wide := list(KindFailover, site("a"), site("b"))
+	for range 11 {
+		wide = list(KindFailover, wide, wide)
+	}
+	for _, c := range []struct {
+		name string
+		spec *Spec
+		ok   bool
+	}{
+		{"as deep as is allowed", deep, true},
+		{"one deeper", list(KindFailover, deep), false},
+		{"a policy of policies, each twice", wide, false},
+		{"an unknown site", site("nowhere"), false},
+	} {
+		if p, diags := Compile(c.spec, letters(), worldIndex()); (p != nil) != c.ok || diags.HasErrors() == c.ok {
+			t.Errorf("%s: got %v", c.name, diags)
+		}
+	}
+}
+
+// benchPolicy is a policy as people write it: rules with weights and
+// failovers behind them.
+func benchPolicy(tb testing.TB) *Policy {
+	tb.Helper()
+	spec := rules(
+		Rule{Continents: []string{"EU", "AF"}, Use: list(KindFailover, site("a"), site("b"), site("c"))},
+		Rule{Countries: []string{"US", "CA", "MX"}, Use: weigh(3, site("b"), 1, site("c"))},
+		Rule{CIDRs: worldCIDRs[:1], Use: site("d")},
+		all(list(KindFailover, site("d"), site("a"))),
+	)
+	p, diags := Compile(spec, letters(), worldIndex())
+	if p == nil {
+		tb.Fatal(diags.Err())
+	}
+	return p
+}
+
+func TestPickAllocatesNothing(t *testing.T) {
+	p := benchPolicy(t)
+	var out Choice
+	clients := borders()
+	healthy := health.NewSnapshot(8)
+	ill := healthy
+	for i := range 8 {
+		ill = ill.With(health.ID(i), health.Entry{Share: health.FullShare})
+	}
+	in := &Input{Draw: rand.New(rand.NewPCG(1, 2))}
+	p.Pick(&Input{}, &out)
+	i := 0
+	allocs := testing.AllocsPerRun(1000, func() {
+		in.Client, in.Family, in.Health = clients[i%len(clients)], Family(i%3), healthy
+		if i%4 == 0 {
+			in.Health = ill
+		}
+		i++
+		p.Pick(in, &out)
+	})
+	if allocs != 0 {
+		t.Errorf("got %v allocations per pick, want 0", allocs)
+	}
+}
+
+func BenchmarkPickFailoverByPlace(b *testing.B) { benchmarkPick(b, "10.1.2.3") }
+func BenchmarkPickWeightedByPlace(b *testing.B) { benchmarkPick(b, "10.200.2.3") }
+func BenchmarkPickCatchAllIPv6(b *testing.B)    { benchmarkPick(b, "2001:db8:8000::1") }
+
+func benchmarkPick(b *testing.B, client string) {
+	p := benchPolicy(b)
+	in := &Input{Client: netip.MustParseAddr(client), Health: health.NewSnapshot(8), Draw: rand.New(rand.NewPCG(1, 2))}
+	var out Choice
+	b.ReportAllocs()
+	for b.Loop() {
+		p.Pick(in, &out)
+	}
+}
+
+// A database of many places must not make compiling slow: classes are found
+// by the set of matching rules, decisions only once for each set.
+func BenchmarkCompileManyPlaces(b *testing.B) {
+	src := geo.NewSourceBuilder()
+	for i := range uint32(100_000) {
+		a := netip.AddrFrom4([4]byte{byte(10 + i>>16), byte(i >> 8), byte(i), 0})
+		src.Add(netip.PrefixFrom(a, 24), geo.Place{Country: []string{"DE", "US", "SG"}[i%3], CityID: i + 1})
+	}
+	ix, spec, sites := geo.Merge(src.Source("many")), benchPolicy(b).Spec(), letters()
+	b.ResetTimer()
+	for b.Loop() {
+		if p, diags := Compile(spec, sites, ix); p == nil {
+			b.Fatal(diags.Err())
+		}
+	}
+}
