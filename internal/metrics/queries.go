@@ -1,0 +1,152 @@
+package metrics
+
+import (
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// queryTypes are the types that have a series of their own; all others are
+// counted as "other", so that nobody outside can add series.
+var queryTypes = map[uint16]string{
+	1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV",
+	35: "NAPTR", 39: "DNAME", 43: "DS", 48: "DNSKEY", 52: "TLSA", 64: "SVCB", 65: "HTTPS", 255: "ANY", 257: "CAA",
+}
+
+// queryRCodes are the codes that have a series of their own.
+var queryRCodes = map[uint16]string{
+	0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 6: "YXDOMAIN",
+	16: "BADVERS", 23: "BADCOOKIE",
+}
+
+// The counters of a zone are a table of types and codes; index 0 of each is
+// "other".
+var (
+	typeIndex, typeLabels   = indexOf(queryTypes)
+	rcodeIndex, rcodeLabels = indexOf(queryRCodes)
+)
+
+// lookupSize bounds the numbers that have a series of their own; a table is
+// cheaper than a map on the way of every query.
+const lookupSize = 512
+
+func indexOf(names map[uint16]string) (index [lookupSize]uint8, labels []string) {
+	labels = []string{"other"}
+	for n := range uint16(lookupSize) {
+		if name, ok := names[n]; ok {
+			index[n] = uint8(len(labels))
+			labels = append(labels, name)
+		}
+	}
+	return index, labels
+}
+
+func lookup(index *[lookupSize]uint8, n uint16) uint32 {
+	if n >= lookupSize {
+		return 0
+	}
+	return uint32(index[n])
+}
+
+// outside is the zone label of questions that no zone here holds.
+const outside = ""
+
+const (
+	zonePrefix   = "zone\x00"
+	answerPrefix = "answer\x00"
+	udpKey       = "transport\x00udp"
+	tcpKey       = "transport\x00tcp"
+	droppedKey   = "dropped"
+)
+
+// ZoneBase returns the number by which questions for a zone are counted.
+func (c *Counters) ZoneBase(zone string) uint32 {
+	return c.reserve(zonePrefix+zone, uint32(len(typeLabels)*len(rcodeLabels)))
+}
+
+// AnswerSlot returns the number by which answers of a policy with a site are
+// counted.
+func (c *Counters) AnswerSlot(policy, site string) uint32 {
+	return c.reserve(answerPrefix+policy+"\x00"+site, 1)
+}
+
+// Query counts one question that was answered; base is that of its zone.
+func (c *Counters) Query(worker int, base uint32, qtype, rcode uint16, tcp bool) {
+	c.Inc(worker, base+lookup(&typeIndex, qtype)*uint32(len(rcodeLabels))+lookup(&rcodeIndex, rcode))
+	slot := slotUDP
+	if tcp {
+		slot = slotTCP
+	}
+	c.Inc(worker, slot)
+}
+
+// Dropped counts one packet that was met with silence.
+func (c *Counters) Dropped(worker int) { c.Inc(worker, slotDropped) }
+
+// The first slots are fixed.
+const (
+	slotUDP uint32 = iota
+	slotTCP
+	slotDropped
+)
+
+func (c *Counters) reserveFixed() {
+	for _, key := range []string{udpKey, tcpKey, droppedKey} {
+		c.reserve(key, 1)
+	}
+	c.ZoneBase(outside)
+}
+
+var (
+	descQueries   = desc("queries_total", "Questions answered, by zone (empty: none here), type and response code.", "zone", "type", "rcode")
+	descAnswers   = desc("answers_total", "Answers made by a policy, by the first site chosen.", "policy", "site")
+	descTransport = desc("queries_transport_total", "Questions answered, by transport.", "proto")
+	descDropped   = desc("queries_dropped_total", "Packets met with silence: too short, or replies.")
+)
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("geodns_"+name, help, labels, nil)
+}
+
+// Describe implements prometheus.Collector.
+func (c *Counters) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descQueries, descAnswers, descTransport, descDropped} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector. Counters at zero are left out,
+// which keeps a thousand zones small.
+func (c *Counters) Collect(ch chan<- prometheus.Metric) {
+	send := func(d *prometheus.Desc, slot uint32, always bool, labels ...string) {
+		if n := c.Sum(slot); n > 0 || always {
+			ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+		}
+	}
+	send(descTransport, slotUDP, true, "udp")
+	send(descTransport, slotTCP, true, "tcp")
+	send(descDropped, slotDropped, true)
+	for key, slot := range c.snapshot() {
+		if zone, ok := strings.CutPrefix(key, zonePrefix); ok {
+			for t := range typeLabels {
+				for r := range rcodeLabels {
+					send(descQueries, slot+uint32(t*len(rcodeLabels)+r), false, zone, typeLabels[t], rcodeLabels[r])
+				}
+			}
+		} else if rest, ok := strings.CutPrefix(key, answerPrefix); ok {
+			policy, site, _ := strings.Cut(rest, "\x00")
+			send(descAnswers, slot, true, policy, site)
+		}
+	}
+}
+
+// snapshot returns the slots by key.
+func (c *Counters) snapshot() map[string]uint32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make(map[string]uint32, len(c.known))
+	for k, v := range c.known {
+		out[k] = v
+	}
+	return out
+}
