@@ -67,7 +67,10 @@ func replay(t *testing.T, text string) string {
 		}
 		line, rest, _ := strings.Cut(block, "\n")
 		_, after, _ := strings.Cut(rest, "\n\n") // comments between questions stay
-		out.WriteString("\n? " + line + "\n" + w.ask(t, line) + "\n" + after)
+		out.WriteString("\n? " + line + "\n" + w.ask(t, line))
+		if after = strings.TrimSpace(after); after != "" {
+			out.WriteString("\n" + after + "\n")
+		}
 	}
 	return strings.TrimRight(out.String(), "\n") + "\n"
 }
