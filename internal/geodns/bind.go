@@ -67,3 +67,6 @@ func warnUnused(z *zone.Zone, s *zone.Steer, spec *policy.Spec, list *diag.List)
 		}
 	}
 }
+
+// review returns the warnings that need to know what all records name.
+func (b *binder) review() diag.List { return b.config.Review(b.roots) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,7 +43,10 @@ type Server struct {
 	metrics *metrics.Metrics
 	checker *checker
 	handler *handler
-	admin   string // address of the admin listener
+	loader  loader
+
+	admin     string   // address of the admin listener
+	listening []string // addresses of the DNS listeners
 
 	live atomic.Pointer[live] // what is served now
 
@@ -89,12 +93,12 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.dir.Close()
-	loaded, list := Load(s.Config)
+	loaded, list := s.loader.load(s.Config)
 	s.logFindings(list)
 	if list.HasErrors() {
 		return &findingsError{list}
 	}
-	s.setUp(loaded)
+	s.setUp()
 	if err := s.firstLoad(ctx, loaded, list); err != nil {
 		return err
 	}
@@ -125,10 +129,10 @@ func (s *Server) openState() error {
 }
 
 // setUp makes the parts that live as long as the process.
-func (s *Server) setUp(loaded *Loaded) {
-	workers := s.workers()
-	s.metrics = metrics.New(metrics.Config{Workers: workers + dnsserver.TCPShards, Version: s.Version})
-	s.handler = newHandler(workers+dnsserver.TCPShards, s.metrics)
+func (s *Server) setUp() {
+	workers := s.threads()
+	s.metrics = metrics.New(workers, s.Version)
+	s.handler = newHandler(workers, s.metrics.Counters)
 	s.checker = newChecker(s.Log, s.metrics.ObserveCheck)
 }
 
@@ -168,15 +172,7 @@ func (s *Server) swap(loaded *Loaded) func(*health.Board) {
 
 // bind opens all listeners.
 func (s *Server) bind() (*dnsserver.Server, *control.Server, error) {
-	l := s.Config.Limits
-	dns, err := dnsserver.Listen(dnsserver.Config{
-		Addrs:             s.Config.Listen,
-		Workers:           s.workers(),
-		MaxConns:          l.TCPConnections,
-		MaxConnsPerClient: l.TCPConnectionsPer,
-		Idle:              l.TCPIdle,
-		Log:               s.Log,
-	})
+	dns, err := dnsserver.Listen(s.dnsConfig())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -209,69 +205,18 @@ func (s *Server) becomeUser() error {
 func (s *Server) serve(ctx context.Context, dns *dnsserver.Server, admin *control.Server) error {
 	g, ctx := errgroup.WithContext(ctx)
 	s.admin = admin.Addr()
-	s.metrics.SetServer(dns.Stats)
+	for _, a := range dns.Addrs() {
+		s.listening = append(s.listening, a.String())
+	}
+	s.metrics.AddServer(func() []metrics.Sample { return samples(dns.Stats()) })
 	g.Go(func() error { return s.checker.Run(ctx) })
 	g.Go(func() error { return dns.Run(ctx, s.handler) })
 	g.Go(func() error { return admin.Run(ctx, s.routes()) })
 	g.Go(func() error { return s.reloadLoop(ctx) })
-	s.Log.Info("ready", "listen", fmt.Sprint(dns.Addrs()), "admin", s.admin, "zones", len(s.live.Load().Zones),
+	s.Log.Info("ready", "listen", strings.Join(s.listening, " "), "admin", s.admin, "zones", len(s.live.Load().Zones),
 		"took", time.Since(s.started).Round(time.Millisecond))
 	if s.Ready != nil {
 		s.Ready()
 	}
 	return g.Wait()
-}
-
-// reloadLoop reloads when files change and on a hangup.
-func (s *Server) reloadLoop(ctx context.Context) error {
-	changes := make(chan struct{}, 1)
-	w := &watch.Watcher{Paths: s.watched, Log: s.Log}
-	var g errgroup.Group
-	g.Go(func() error {
-		return w.Run(ctx, func() {
-			select {
-			case changes <- struct{}{}:
-			default: // one is waiting already
-			}
-		})
-	})
-	for {
-		select {
-		case <-ctx.Done():
-			return g.Wait()
-		case <-s.Hangup:
-			s.reloadNow(ctx, "hangup")
-		case <-changes:
-			s.reloadNow(ctx, "changed files")
-		}
-	}
-}
-
-// watched returns the files whose change calls for a reload.
-func (s *Server) watched() []string { return s.live.Load().Watched }
-
-// reloadNow loads everything anew and swaps it in, or keeps what is served and
-// says why. Health carries over; a new target is probed first.
-func (s *Server) reloadNow(ctx context.Context, why string) {
-	begin := time.Now()
-	loaded, list := s.loadAgain()
-	s.logFindings(list)
-	if list.HasErrors() {
-		s.loadedBadly(list)
-		s.Log.Error("reload refused, the old configuration keeps serving", "cause", why, "errors", len(errorsOf(list)))
-		return
-	}
-	var fresh []target
-	if !s.checker.do(ctx, func(context.Context) { fresh = s.checker.unknown(loaded.targets) }) {
-		return
-	}
-	results := firstRound(ctx, fresh)
-	if ctx.Err() != nil {
-		return
-	}
-	s.checker.do(ctx, func(context.Context) {
-		s.checker.configure(loaded.targets, fresh, results, s.swap(loaded))
-	})
-	s.loadedWell(list)
-	s.Log.Info("reloaded", "cause", why, "zones", len(loaded.Zones), "took", time.Since(begin).Round(time.Millisecond))
 }

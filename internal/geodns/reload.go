@@ -1,0 +1,188 @@
+package geodns
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/geodns-vipd/geodns/internal/config"
+	"github.com/geodns-vipd/geodns/internal/metrics"
+	"github.com/geodns-vipd/geodns/internal/watch"
+	"github.com/geodns-vipd/geodns/pkg/diag"
+	"github.com/geodns-vipd/geodns/pkg/health"
+)
+
+// reloadLoop reloads when files change and on a hangup.
+func (s *Server) reloadLoop(ctx context.Context) error {
+	changes := make(chan struct{}, 1)
+	w := &watch.Watcher{Paths: s.watched, Log: s.Log}
+	var g errgroup.Group
+	g.Go(func() error {
+		return w.Run(ctx, func() {
+			select {
+			case changes <- struct{}{}:
+			default: // one is waiting already
+			}
+		})
+	})
+	for {
+		select {
+		case <-ctx.Done():
+			return g.Wait()
+		case <-s.Hangup:
+			s.reloadNow(ctx, "hangup")
+		case <-changes:
+			s.reloadNow(ctx, "changed files")
+		}
+	}
+}
+
+// watched returns the files whose change calls for a reload.
+func (s *Server) watched() []string { return s.live.Load().Watched }
+
+// reloadNow loads everything anew and swaps it in, or keeps what is served and
+// says why. Health carries over; a new target is probed first.
+func (s *Server) reloadNow(ctx context.Context, why string) {
+	begin := time.Now()
+	loaded, list := s.loadAgain()
+	s.logFindings(list)
+	if list.HasErrors() {
+		s.loadedBadly(list)
+		s.Log.Error("reload refused, the old configuration keeps serving", "cause", why, "errors", len(errorsOf(list)))
+		return
+	}
+	var fresh []target
+	if !s.checker.do(ctx, func(context.Context) { fresh = s.checker.unknown(loaded.targets) }) {
+		return
+	}
+	results := firstRound(ctx, fresh)
+	if ctx.Err() != nil {
+		return
+	}
+	s.checker.do(ctx, func(context.Context) {
+		s.checker.configure(loaded.targets, fresh, results, s.swap(loaded))
+	})
+	s.loadedWell(list)
+	s.Log.Info("reloaded", "cause", why, "zones", len(loaded.Zones), "took", time.Since(begin).Round(time.Millisecond))
+}
+
+// loadAgain reads the configuration and all files again. What can only be set
+// at the start is taken over from what runs, and that is said.
+func (s *Server) loadAgain() (*Loaded, diag.List) {
+	cfg := s.Config
+	if s.Reread != nil {
+		next, list := s.Reread()
+		if list.HasErrors() {
+			return nil, list
+		}
+		s.warnFixed(next)
+		cfg.Folders, cfg.ZoneFiles, cfg.Databases = next.Folders, next.ZoneFiles, next.Databases
+		cfg.NSID, cfg.Version = next.NSID, next.Version
+		cfg.Limits.UDPSize = next.Limits.UDPSize
+	}
+	return s.loader.load(cfg)
+}
+
+// warnFixed names the settings that changed in the file and need a restart.
+func (s *Server) warnFixed(next config.Geodns) {
+	now := s.Config
+	for _, f := range []struct {
+		key     string
+		changed bool
+	}{
+		{"listen", !slices.Equal(now.Listen, next.Listen)},
+		{"admin", now.Admin != next.Admin},
+		{"admin_hosts", !slices.Equal(now.AdminHosts, next.AdminHosts)},
+		{"state", now.State != next.State},
+		{"user", now.User != next.User},
+		{"log", now.Log != next.Log},
+		{"limits.workers", now.Limits.Workers != next.Limits.Workers},
+		{"limits.tcp_connections", now.Limits.TCPConnections != next.Limits.TCPConnections},
+		{"limits.tcp_connections_per_client", now.Limits.TCPConnectionsPer != next.Limits.TCPConnectionsPer},
+		{"limits.tcp_idle", now.Limits.TCPIdle != next.Limits.TCPIdle},
+	} {
+		if f.changed {
+			s.Log.Warn("this setting changes with a restart only", "key", f.key)
+		}
+	}
+}
+
+// logFindings logs each mistake and warning of the files once.
+func (s *Server) logFindings(list diag.List) {
+	for _, d := range list {
+		if d.Severity == diag.Error {
+			s.Log.Error("file", "finding", d.String())
+		} else {
+			s.Log.Warn("file", "finding", d.String())
+		}
+	}
+}
+
+// loadedWell notes a good load.
+func (s *Server) loadedWell(list diag.List) {
+	now := time.Now()
+	l := s.live.Load()
+	built := map[string]time.Time{}
+	for _, src := range l.Databases {
+		built[src.Name] = src.Built
+	}
+	s.metrics.SetDatabases(built)
+	s.metrics.SetLoad(true, now)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reload = reloadResult{OK: true, At: now, LoadedAt: now, Errors: []string{}, Warnings: lines(list)}
+}
+
+// loadedBadly notes a load that was refused.
+func (s *Server) loadedBadly(list diag.List) {
+	s.metrics.SetLoad(false, time.Now())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reload.OK, s.reload.At, s.reload.Errors = false, time.Now(), lines(errorsOf(list))
+}
+
+func errorsOf(list diag.List) diag.List {
+	var out diag.List
+	for _, d := range list {
+		if d.Severity == diag.Error {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+func lines(list diag.List) []string {
+	out := make([]string, len(list))
+	for i, d := range list {
+		out[i] = d.String()
+	}
+	return out
+}
+
+// number gives every zone and every pair of policy and site of a generation
+// the slots by which they are counted.
+func (s *Server) number(l *live) {
+	for _, z := range l.bound {
+		z.Slot = s.metrics.ZoneBase(z.Origin.String())
+		z.AnswerSlots = make([][]uint32, len(z.Policies))
+		for i, p := range z.Policies {
+			z.AnswerSlots[i] = make([]uint32, p.Sites().Len())
+			for site := range p.Uses {
+				z.AnswerSlots[i][site] = s.metrics.AnswerSlot(p.Spec().String(), p.Sites().At(site).Name)
+			}
+		}
+	}
+}
+
+// publishHealth tells the metrics the state of every address.
+func (s *Server) publishHealth(l *live, b *health.Board) {
+	var states []metrics.AddressHealth
+	for _, subject := range l.Sites.Subjects() {
+		if subject.Addr.IsValid() {
+			states = append(states, metrics.AddressHealth{Site: subject.Site, Address: subject.Addr.String(), Up: b.Judge(subject).Up})
+		}
+	}
+	s.metrics.SetHealth(states)
+}
