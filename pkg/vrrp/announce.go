@@ -107,14 +107,17 @@ func (s *step) leftLate(p *peer, m Message, age time.Duration) {
 		return
 	}
 	left := s.now - age - m.LeftMaster
-	isNews := left > p.leftMaster+HelloInterval/2 // the same moment, told again, wanders a little
-	if p.leftMaster = max(p.leftMaster, left); !isNews || left <= s.since+s.ownDown() {
-		return // told before, or the ordinary end of the Master before us
+	isNews := p.leftMaster == 0 || left > p.leftMaster+HelloInterval/2 // the same moment, told again, wanders a little
+	p.leftMaster = max(p.leftMaster, left)
+	if !isNews || left <= s.since {
+		return // told before, or the Master before us
 	}
-	c := &s.conflict
-	c.with, c.claims = p.addr, max(c.claims, 2)
-	s.alarm(AlarmConflict, p.addr, "%v was master too until %v ago", p.addr, ms(s.now-left))
-	s.set(timerSettle, s.now+s.ownDown())
+	if left > s.since+s.ownDown() { // longer than any ordinary change of Master takes
+		c := &s.conflict
+		c.with, c.claims = p.addr, max(c.claims, 2)
+		s.alarm(AlarmConflict, p.addr, "%v was master too until %v ago", p.addr, ms(s.now-left))
+		s.set(timerSettle, s.now+s.ownDown())
+	}
 	s.announceLower("another node was master")
 }
 
@@ -123,7 +126,7 @@ func (s *step) leftLate(p *peer, m Message, age time.Duration) {
 // network may still believe it.
 func (s *step) restarted(p *peer, m Message, age time.Duration) {
 	started := s.now - age - m.Running
-	isNews := started > p.started+HelloInterval/2
+	isNews := p.started == 0 || started > p.started+HelloInterval/2
 	p.started = max(p.started, started)
 	if m.Running >= 0 && isNews && started > s.since {
 		s.announceLower("a node was restarted that may have been master")
