@@ -35,6 +35,7 @@ func (r *reader) clean(raw string, pos diag.Pos) text {
 			quoted, curly = !quoted, isCurly(c)
 		case "#", "!":
 			if !quoted {
+				r.glued(b.b.String(), raw, pos, col)
 				return trimRight(b.text())
 			}
 		case `\`:
@@ -60,6 +61,16 @@ func isPlain(s string) bool {
 		}
 	}
 	return true
+}
+
+// glued warns about a comment that starts in the middle of a word, as one does
+// in the password ab!cd. It does not show the word.
+func (r *reader) glued(before, after string, pos diag.Pos, col int) {
+	if before == "" || after == "" || isBlank(after[0]) || strings.IndexByte(blanks+`{}"`, before[len(before)-1]) >= 0 {
+		return
+	}
+	pos.Col = col
+	r.diags.Warnf(pos, `double quotes around the word, or \ before the character`, "a comment starts in the middle of a word: the rest of the line is left out")
 }
 
 // isCurly reports whether c is a double quote of a word processor.

@@ -106,6 +106,8 @@ type Global struct {
 
 	Process ProcessOptions
 	Umask   int // -1: not given
+
+	scriptUserPos diag.Pos
 }
 
 // ProcessOptions says how the daemon asks to be scheduled.

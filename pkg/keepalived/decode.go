@@ -52,7 +52,7 @@ func (d *decoder) top(n *node) {
 	case "vrrp_script":
 		d.script(n)
 	case "vrrp_probe":
-		d.probe(n)
+		d.own(d.probe, n)
 	case "vrrp_track_process":
 		d.process(n)
 	case "track_file", "vrrp_track_file":
@@ -92,8 +92,14 @@ func (d *decoder) shaped(kind string, n *node) bool {
 		d.unknown(kind, n)
 		return false
 	}
-	if n.block && !k.block {
-		d.drop(n.open, "", "passes over them", "%s takes no braces", n.keyword())
+	switch {
+	case n.block && !k.block:
+		d.drop(n.open, n.keyword()+" VALUE", "passes over them", "%s takes no braces", n.keyword())
+	case k.list && !n.block && k.carried:
+		d.drop(n.pos(), n.keyword()+" { "+n.words[1].s+" }", "finds nothing in it", "%s without braces", n.keyword())
+		return false
+	case k.list && len(n.words) > 1 && k.carried:
+		d.drop(n.words[1].pos, "inside the braces", "passes over it", "%s before the { of %s", n.words[1].s, n.keyword())
 	}
 	switch {
 	case k.carried:
@@ -169,9 +175,26 @@ func (d *decoder) word(n *node) (word, bool) {
 
 // noMore warns about words from the one with index from on.
 func (d *decoder) noMore(n *node, from int) {
-	if len(n.words) > from {
-		d.diags.Warnf(n.words[from].pos, "", "more values than %s takes, ignored", n.keyword())
+	if len(n.words) <= from {
+		return
 	}
+	w := n.words[from]
+	for _, kind := range homes(w.s) {
+		if vocabulary[kind].words[w.s].weighty {
+			d.drop(w.pos, "a line of its own", "passes over it", "%s on the line of %s", w.s, n.keyword())
+			return
+		}
+	}
+	d.diags.Warnf(w.pos, "", "more values than %s takes, ignored", n.keyword())
+}
+
+// own decodes a block that keepalived does not have: nothing in it can be
+// dropped as keepalived would.
+func (d *decoder) own(decode func(*node), n *node) {
+	compat := d.opt.Compat
+	d.opt.Compat = false
+	decode(n)
+	d.opt.Compat = compat
 }
 
 // flag takes a line without a value.

@@ -152,8 +152,13 @@ func (d *decoder) address(n *node, at where) (Address, bool) {
 		if a, err := netip.ParseAddr(host); err == nil && length != "" {
 			right = rangeText(0, int64(a.BitLen())) + " behind the /"
 		}
-		d.drop(w.pos, right, "skips the address", "%s is no address", w.s)
-		return Address{}, false
+		a, herr := netip.ParseAddr(host)
+		if herr != nil || a.Zone() != "" {
+			d.drop(w.pos, right, "skips the address", "%s is no address", w.s)
+			return Address{}, false
+		}
+		p = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen())
+		d.drop(w.pos, right, "takes it for a single address", "%s is no address", w.s)
 	}
 	a := Address{Prefix: p, DAD: !p.Addr().Is6() || at == static, Pos: w.pos}
 	if p.Addr().Is6() && p.Bits() == 128 {
@@ -219,7 +224,8 @@ func (d *decoder) addressOption(a *Address, c *cursor, w word, at where) {
 		} else if near := nearestOf(w.s, "dev label scope brd peer home -nodad nodad mngtmpaddr noprefixroute autojoin use_vmac no_track track_group preferred_lft"); near != "" {
 			right = near
 		}
-		c.fail(w, right, "unknown option %s of an address", w.s)
+		// keepalived keeps the address; without Compat this is an error anyway.
+		d.drop(w.pos, right, "passes over it", "unknown option %s of an address", w.s)
 		c.i = len(c.ws)
 	}
 }

@@ -71,7 +71,7 @@ var globalWords = map[string]func(*decoder, *Global, *node){
 	"default_interface": func(d *decoder, g *Global, n *node) { d.ifname(n, &g.DefaultInterface) },
 	"http_listen":       func(d *decoder, g *Global, n *node) { d.listen(n, &g.HTTPListen) },
 	"hello_port": func(d *decoder, g *Global, n *node) {
-		if v, ok := d.number(n, 1, 65535, useDefault); ok {
+		if v, ok := d.number(n, 1, 65535, ""); ok {
 			g.HelloPort = uint16(v)
 		}
 	},
@@ -257,7 +257,7 @@ func decodeScriptUser(d *decoder, g *Global, n *node) {
 		d.word(n)
 		return
 	}
-	g.ScriptUser = User{Name: n.words[1].s}
+	g.ScriptUser, g.scriptUserPos = User{Name: n.words[1].s}, n.words[1].pos
 	if len(n.words) > 2 {
 		g.ScriptUser.Group = n.words[2].s
 	}

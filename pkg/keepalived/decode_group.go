@@ -138,6 +138,10 @@ var providerWords = map[string]string{
 
 // decodeFloatingIP reads a floating_ip block.
 func decodeFloatingIP(d *decoder, v *Instance, n *node) {
+	d.own(func(n *node) { d.floatingIP(v, n) }, n)
+}
+
+func (d *decoder) floatingIP(v *Instance, n *node) {
 	name, ok := d.name(n)
 	if !ok {
 		return

@@ -1,6 +1,8 @@
 package keepalived
 
 import (
+	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/geodns-vipd/geodns/pkg/diag"
@@ -30,7 +32,7 @@ func (d *decoder) instance(n *node) {
 		if !d.shaped("vrrp_instance", c) {
 			continue
 		}
-		if _, twice := v.set[c.keyword()]; twice && !mayRepeat[c.keyword()] {
+		if _, twice := v.set[c.keyword()]; twice && !mayRepeat[c.keyword()] && !strings.HasPrefix(c.keyword(), "notify") {
 			d.diags.Warnf(c.pos(), "one of the two", "%s is given twice in %s", c.keyword(), v.Name)
 		}
 		instanceWords[c.keyword()](d, v, c)
@@ -76,7 +78,7 @@ var instanceWords = map[string]func(*decoder, *Instance, *node){
 	"v3_checksum_as_v2":     func(d *decoder, v *Instance, n *node) { d.bool(n, &v.V3ChecksumAsV2) },
 	"old_unicast_checksum":  decodeOldChecksum,
 
-	"virtual_ipaddress":          func(d *decoder, v *Instance, n *node) { v.VIPs = d.addresses(v.VIPs, n) },
+	"virtual_ipaddress":          decodeVIPs,
 	"virtual_ipaddress_excluded": func(d *decoder, v *Instance, n *node) { v.Excluded = d.addresses(v.Excluded, n) },
 	"virtual_routes":             decodeVirtualRoutes,
 	"virtual_rules":              decodeVirtualRules,
@@ -142,7 +144,7 @@ func decodeState(d *decoder, v *Instance, n *node) {
 }
 
 func decodeVRID(d *decoder, v *Instance, n *node) {
-	if id, ok := d.number(n, 1, 255, "refuses the file"); ok {
+	if id, ok := d.number(n, 1, 255, ""); ok {
 		v.VRID = uint8(id)
 	}
 }
@@ -177,6 +179,18 @@ func decodeOldChecksum(d *decoder, v *Instance, n *node) {
 			v.OldChecksum = OldChecksumNever
 		}
 	}
+}
+
+// decodeVIPs reads virtual_ipaddress. The first entry says which family was
+// meant, even if it cannot be used for another reason.
+func decodeVIPs(d *decoder, v *Instance, n *node) {
+	if len(n.children) > 0 && !v.familyKnown && !d.opt.Compat {
+		host, _, _ := strings.Cut(n.children[0].words[0].s, "/")
+		if a, err := netip.ParseAddr(host); err == nil {
+			v.familyKnown, v.IPv6 = true, a.Unmap().Is6()
+		}
+	}
+	v.VIPs = d.addresses(v.VIPs, n)
 }
 
 // addresses decodes the entries of an address block.

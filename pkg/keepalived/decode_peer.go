@@ -124,7 +124,7 @@ func decodeHMAC(d *decoder, v *Instance, n *node) {
 			d.hmacKey(h, c)
 		case "active_key":
 			active = c
-			if id, ok := d.number(c, 1, 255, "refuses the file"); ok {
+			if id, ok := d.number(c, 1, 255, ""); ok {
 				h.ActiveKey = uint8(id)
 			}
 		case "anti_replay":
@@ -162,7 +162,7 @@ func (d *decoder) hmacKey(h *HMAC, c *node) {
 		return
 	}
 	d.noMore(c, 3)
-	id, ok := d.numberWord("key", c.words[1], 1, 255, "refuses the file")
+	id, ok := d.numberWord("key", c.words[1], 1, 255, "")
 	if !ok {
 		return
 	}

@@ -70,11 +70,39 @@ func (r *reader) step(t text) []pending {
 		r.define(t)
 		return nil
 	}
+	// A condition, sequence or definition may also stand behind a brace.
+	if i := r.behindBrace(t); i > 0 {
+		return []pending{{line: t.slice(i, len(t.s))}, {line: t.slice(0, i)}}
+	}
 	if i, j, name, ok := r.variable(t.s); ok {
 		return r.open1(t, i, j, name)
 	}
 	r.emit(t)
 	return nil
+}
+
+// behindBrace returns where a part of a line begins, behind a brace outside
+// quotes and variables, that has to be looked at as if it were a line; 0 if
+// there is none.
+func (r *reader) behindBrace(t text) int {
+	quoted := false
+	for i := 0; i < len(t.s); i++ {
+		switch c := t.s[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '$' && i+1 < len(t.s) && t.s[i+1] == '{':
+			if end := strings.IndexByte(t.s[i:min(len(t.s), i+maxName)], '}'); end > 0 {
+				i += end
+			}
+		case c == '{' || c == '}':
+			rest := strings.TrimLeft(t.s[i+1:], blanks)
+			if rest != "" && (rest[0] == '@' || rest[0] == '~' || r.startsDefinition(text{s: rest})) {
+				return i + 1
+			}
+		}
+	}
+	return 0
 }
 
 // emit puts a finished line out.

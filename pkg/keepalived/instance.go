@@ -89,7 +89,8 @@ type Instance struct {
 	Garp   Garp
 	Notify Notify
 
-	set map[string]diag.Pos // keywords that were given, for defaults and repairs
+	familyKnown bool                // IPv6 follows the first entry of virtual_ipaddress
+	set         map[string]diag.Pos // keywords that were given, for defaults and repairs
 }
 
 // given returns where a keyword was given.

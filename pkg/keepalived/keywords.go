@@ -172,11 +172,6 @@ func blockKind(parent, word string) string {
 	return word
 }
 
-// needsBlock reports whether a keyword means nothing without braces.
-func needsBlock(parent, word string) bool {
-	return vocabulary[parent].words[word].block
-}
-
 // nearest returns the word of a kind of block that was probably meant by an
 // unknown one: close in spelling, or one that starts with the other.
 func nearest(kind, word string) string {

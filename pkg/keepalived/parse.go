@@ -64,7 +64,7 @@ func Parse(fsys fs.FS, file string, opt Options) (*Config, diag.List) {
 		opt:   opt,
 		cfg:   &Config{Path: opt.Display, Files: r.files, Globs: r.globs, Compat: opt.Compat},
 	}
-	d.config(tree.finish())
+	d.config(tree.finish(r.full))
 	return d.cfg, tidy(diags)
 }
 
@@ -95,14 +95,12 @@ func tidy(l diag.List) diag.List {
 }
 
 // drop tells of something left out: an error, or with compat a warning with
-// the effect that keepalived gives it ("keepalived EFFECT").
+// the effect that keepalived gives it ("skips it"). Without an effect it stays
+// an error: keepalived refuses the file, or knows no such thing.
 func drop(l *diag.List, compat bool, pos diag.Pos, right, effect, format string, args ...any) {
-	if !compat {
+	if !compat || effect == "" {
 		l.Errorf(pos, right, format, args...)
 		return
 	}
-	if effect != "" {
-		right = "as keepalived does, vipd " + effect
-	}
-	l.Warnf(pos, right, format, args...)
+	l.Warnf(pos, "as keepalived does, vipd "+effect, format, args...)
 }

@@ -9,10 +9,13 @@ import (
 // resolve does what needs more than one block: defaults, repairs and
 // references.
 func (d *decoder) resolve() {
-	d.groups()
-	for _, v := range d.cfg.Instances {
+	d.cfg.Instances = slices.DeleteFunc(d.cfg.Instances, func(v *Instance) bool {
 		d.family(v)
 		d.identity(v)
+		return d.noAddress(v)
+	})
+	d.groups()
+	for _, v := range d.cfg.Instances {
 		d.timing(v)
 		d.startState(v)
 		d.unicast(v)
@@ -34,6 +37,7 @@ func (d *decoder) resolve() {
 func (d *decoder) family(v *Instance) {
 	_, native := v.given("native_ipv6")
 	switch {
+	case v.familyKnown:
 	case len(v.VIPs) > 0:
 		v.IPv6 = v.VIPs[0].Addr().Is6()
 	case v.SrcAddr.IsValid():
@@ -144,6 +148,10 @@ func (d *decoder) startState(v *Instance) {
 		d.diags.Warnf(delay, "remove preempt_delay or vrrp_strict", "preempt_delay is cleared by vrrp_strict")
 		v.PreemptDelay = 0
 	}
+	if _, stated := v.given("state"); owner && v.NoPreempt && !(stated && v.State == Master) {
+		d.diags.Warnf(nopreempt, "a priority below 255", "nopreempt is cleared by priority 255")
+		v.NoPreempt = false
+	}
 	if v.State == Master && v.NoPreempt {
 		d.diags.Warnf(nopreempt, "state BACKUP", "nopreempt is cleared by state MASTER: this node takes the address back whenever its priority is the higher")
 		v.NoPreempt = false
@@ -151,10 +159,6 @@ func (d *decoder) startState(v *Instance) {
 	if v.State == Master && v.PreemptDelay > 0 {
 		d.diags.Warnf(delay, "state BACKUP", "preempt_delay is cleared by state MASTER: this node takes the address back at once")
 		v.PreemptDelay = 0
-	}
-	if owner && v.NoPreempt {
-		d.diags.Warnf(nopreempt, "a priority below 255", "nopreempt is cleared by priority 255")
-		v.NoPreempt = false
 	}
 	if v.NoPreempt && v.PreemptDelay > 0 {
 		d.diags.Warnf(delay, "one of the two", "preempt_delay is cleared by nopreempt: a node that never preempts has nothing to delay")
@@ -224,8 +228,7 @@ func (d *decoder) authentication(v *Instance) {
 	v.Auth.Type, v.Auth.Pass = AuthNone, Secret{}
 }
 
-// addressDefaults gives each address its interface and tells of an instance
-// without any.
+// addressDefaults gives each address its interface.
 func (d *decoder) addressDefaults(v *Instance) {
 	for _, list := range [][]Address{v.VIPs, v.Excluded} {
 		for i := range list {
@@ -241,16 +244,24 @@ func (d *decoder) addressDefaults(v *Instance) {
 		d.diags.Errorf(v.VIPs[255].Pos, "virtual_ipaddress_excluded for those beyond", "%d addresses do not fit into an advert", len(v.VIPs))
 	}
 	d.sameAddress(v)
+}
+
+// noAddress tells of an instance without an address and reports whether it is
+// to be left out: version 2 runs and sends adverts without any, version 3 has
+// no such advert (RFC 9568, Section 5.2.5).
+func (d *decoder) noAddress(v *Instance) bool {
 	if len(v.VIPs) > 0 || len(v.FloatingIPs) > 0 || v.NoVIPs {
-		return
+		return false
 	}
 	const right = "virtual_ipaddress { ADDRESS }"
 	switch {
 	case v.Version == 3 || v.Strict:
 		d.drop(v.Pos, right+", or no_virtual_ipaddress", "drops the instance", "vrrp_instance %s has no virtual_ipaddress", v.Name)
+		return d.opt.Compat
 	default:
 		d.diags.Warnf(v.Pos, right+", or no_virtual_ipaddress if the address is moved by a script", "vrrp_instance %s has no virtual_ipaddress: adverts carry none", v.Name)
 	}
+	return false
 }
 
 // sameAddress tells of an address that stands twice in an instance. It stays

@@ -29,6 +29,7 @@ type Track struct {
 	Pos     diag.Pos
 
 	weightSet bool
+	file      bool // filled in by Tracks.all: a number, not a success
 }
 
 // Script is a vrrp_script or a vrrp_probe: something that is tried again and

@@ -2,10 +2,13 @@ package keepalived
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -18,9 +21,11 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected output in testdata; only commit what you understand")
 
 // TestTranscripts runs every testdata/*.txt. The prose at its head says what
-// is proved; then come the files of a configuration, of which main.conf is
-// the first (a file "use NAME" stands for testdata/NAME), and what is printed
-// about it: by default, with --keepalived-compat, on a machine, or of a pair.
+// is proved; a line "file: NAME" in it names a file of testdata. Then come the
+// files of a configuration, of which main.conf is the first, and what is said
+// about it: "check ID" with that configuration id, "compat ID" with
+// --keepalived-compat, "values" for the configuration itself, "machine" on the
+// machine in facts.json, "pair A B" for two files.
 func TestTranscripts(t *testing.T) {
 	paths, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(paths) == 0 {
@@ -68,6 +73,13 @@ func runTranscript(t *testing.T, ar *txtar.Archive) {
 			got = checked(fsys, first, Options{ConfigID: arg, Hostname: "node1.example.com"})
 		case "compat":
 			got = checked(fsys, first, Options{ConfigID: arg, Hostname: "node1.example.com", Compat: true})
+		case "values":
+			cfg, _ := Parse(fsys, first, Options{Hostname: "node1.example.com"})
+			var b strings.Builder
+			dump(&b, "", reflect.ValueOf(*cfg))
+			got = b.String()
+		case "machine":
+			got = onMachine(t, fsys, first, arg == "compat")
 		case "pair":
 			a, b, _ := strings.Cut(arg, " ")
 			ca, _ := Parse(fsys, a, Options{})
@@ -95,6 +107,53 @@ func checked(fsys fs.FS, name string, opt Options) string {
 		diags.Sort()
 	}
 	return printed(diags)
+}
+
+// dump writes every exported value that is not zero, a line each.
+func dump(b *strings.Builder, path string, v reflect.Value) {
+	plain := v.Kind() != reflect.Struct || v.Type().PkgPath() == "net/netip" || v.Type() == reflect.TypeFor[Secret]()
+	if s, ok := v.Interface().(fmt.Stringer); ok && plain && v.Kind() != reflect.Pointer {
+		if !v.IsZero() {
+			fmt.Fprintf(b, "%s = %s\n", path, s)
+		}
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			dump(b, path, v.Elem())
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			dump(b, fmt.Sprintf("%s[%d]", path, i), v.Index(i))
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			if f.IsExported() && f.Name != "Pos" {
+				dump(b, strings.TrimPrefix(path+"."+f.Name, "."), v.Field(i))
+			}
+		}
+	default:
+		if !v.IsZero() {
+			fmt.Fprintf(b, "%s = %v\n", path, v)
+		}
+	}
+}
+
+// onMachine checks a configuration against the machine in facts.json.
+func onMachine(t *testing.T, fsys fs.FS, name string, compat bool) string {
+	t.Helper()
+	cfg, _ := Parse(fsys, name, Options{Compat: compat})
+	data, err := fs.ReadFile(fsys, "facts.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var facts Facts
+	if err := json.Unmarshal(data, &facts); err != nil {
+		t.Fatal(err)
+	}
+	return printed(CheckMachine(cfg, facts))
 }
 
 func printed(l diag.List) string {

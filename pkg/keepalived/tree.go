@@ -134,7 +134,11 @@ func (b *treeBuilder) closeBlock(pos diag.Pos) {
 // if its keyword makes no sense without: keepalived does so too.
 func (b *treeBuilder) missingBrace() {
 	n := b.last
-	if n == nil || n.block || !needsBlock(b.top().kind, n.keyword()) {
+	if n == nil || n.block {
+		return
+	}
+	// With words behind it, a list was meant to be on one line.
+	if k := vocabulary[b.top().kind].words[n.keyword()]; !k.block || k.list && len(n.words) > 1 {
 		return
 	}
 	drop(b.diags, b.compat, n.pos(), "{ at the end of the line", "reads on as if it stood there", "%s without a {", n.label())
@@ -153,9 +157,13 @@ func (b *treeBuilder) resync(n *node) {
 	b.stack = b.stack[:1]
 }
 
-// finish returns the tree.
-func (b *treeBuilder) finish() *node {
+// finish returns the tree. If the text was cut short, blocks that are still
+// open are nobody's mistake.
+func (b *treeBuilder) finish(cut bool) *node {
 	b.missingBrace()
+	if cut {
+		return b.stack[0]
+	}
 	for i := len(b.stack) - 1; i > 0; i-- {
 		n := b.stack[i]
 		if b.stack[i-1] != n && len(n.words) > 0 {
