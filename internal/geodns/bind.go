@@ -70,3 +70,22 @@ func warnUnused(z *zone.Zone, s *zone.Steer, spec *policy.Spec, list *diag.List)
 
 // review returns the warnings that need to know what all records name.
 func (b *binder) review() diag.List { return b.config.Review(b.roots) }
+
+// sitesOf returns the names of the sites that a policy can choose.
+func sitesOf(spec *policy.Spec) map[string]bool {
+	out := map[string]bool{}
+	var walk func(*policy.Spec)
+	walk = func(s *policy.Spec) {
+		if s.Kind == policy.KindSite {
+			out[s.Name] = true
+		}
+		for _, t := range s.Targets {
+			walk(t.Spec)
+		}
+		for _, r := range s.Rules {
+			walk(r.Use)
+		}
+	}
+	walk(spec)
+	return out
+}

@@ -9,7 +9,7 @@ import (
 // newProber returns the prober of a configured check.
 func newProber(c *steering.Check) (prober, error) {
 	if c.TCP != nil {
-		return probe.NewTCP(probe.TCPConfig{Port: c.TCP.Port})
+		return probe.NewTCP(probe.TCPConfig{Port: c.TCP.Port}), nil
 	}
 	h := c.HTTP
 	status := make([]probe.StatusRange, len(h.Status))

@@ -169,8 +169,9 @@ func (s *Server) number(l *live) {
 		z.AnswerSlots = make([][]uint32, len(z.Policies))
 		for i, p := range z.Policies {
 			z.AnswerSlots[i] = make([]uint32, p.Sites().Len())
-			for site := range p.Uses {
-				z.AnswerSlots[i][site] = s.metrics.AnswerSlot(p.Spec().String(), p.Sites().At(site).Name)
+			for name := range sitesOf(p.Spec()) {
+				site, _ := p.Sites().Find(name)
+				z.AnswerSlots[i][site] = s.metrics.AnswerSlot(p.Spec().String(), name)
 			}
 		}
 	}

@@ -19,7 +19,6 @@ import (
 	"github.com/geodns-vipd/geodns/internal/dnsserver"
 	"github.com/geodns-vipd/geodns/internal/metrics"
 	"github.com/geodns-vipd/geodns/internal/state"
-	"github.com/geodns-vipd/geodns/internal/watch"
 	"github.com/geodns-vipd/geodns/pkg/answer"
 	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/health"
@@ -94,13 +93,13 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	defer s.dir.Close()
 	loaded, list := s.loader.load(s.Config)
-	s.logFindings(list)
 	if list.HasErrors() {
 		return &findingsError{list}
 	}
+	s.logFindings(list)
 	s.setUp()
-	if err := s.firstLoad(ctx, loaded, list); err != nil {
-		return err
+	if s.firstLoad(ctx, loaded, list); ctx.Err() != nil {
+		return nil
 	}
 	dns, admin, err := s.bind()
 	if err != nil {
@@ -138,17 +137,16 @@ func (s *Server) setUp() {
 
 // firstLoad makes the first round of checks and puts the first generation
 // into place: no answer is ever made from unknown health.
-func (s *Server) firstLoad(ctx context.Context, loaded *Loaded, list diag.List) error {
+func (s *Server) firstLoad(ctx context.Context, loaded *Loaded, list diag.List) {
 	if n := len(loaded.targets); n > 0 {
 		s.Log.Info("first round of checks", "targets", n)
 	}
 	results := firstRound(ctx, loaded.targets)
 	if ctx.Err() != nil {
-		return nil
+		return
 	}
 	s.checker.configure(loaded.targets, loaded.targets, results, s.swap(loaded))
 	s.loadedWell(list)
-	return nil
 }
 
 // swap returns the function that publishes a snapshot of the board for a new
