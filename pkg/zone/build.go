@@ -1,7 +1,6 @@
 package zone
 
 import (
-	"bytes"
 	"encoding/binary"
 	"slices"
 
@@ -193,7 +192,7 @@ func (b *builder) append(set *dnswire.RRset, rdata []byte) {
 	}
 	set.RData = append(set.RData, own)
 	if seen := b.large[set]; seen != nil {
-		seen[string(own)] = struct{}{}
+		seen[foldedRData(set.Type, own)] = struct{}{}
 	}
 }
 
@@ -201,24 +200,24 @@ func (b *builder) append(set *dnswire.RRset, rdata []byte) {
 // set of many would cost the square of its size otherwise.
 const largeSet = 16
 
-// has reports whether the set holds the record. Names in RDATA count as
-// different if only their case differs.
+// has reports whether the set holds the record. Names are the same in any letter
+// case.
 func (b *builder) has(set *dnswire.RRset, rdata []byte) bool {
 	if len(set.RData) < largeSet {
-		return slices.ContainsFunc(set.RData, func(d []byte) bool { return bytes.Equal(d, rdata) })
+		return slices.ContainsFunc(set.RData, func(d []byte) bool { return sameRData(set.Type, d, rdata) })
 	}
 	seen := b.large[set]
 	if seen == nil {
 		seen = make(map[string]struct{}, 2*len(set.RData))
 		for _, d := range set.RData {
-			seen[string(d)] = struct{}{}
+			seen[foldedRData(set.Type, d)] = struct{}{}
 		}
 		if b.large == nil {
 			b.large = map[*dnswire.RRset]map[string]struct{}{}
 		}
 		b.large[set] = seen
 	}
-	_, ok := seen[string(rdata)]
+	_, ok := seen[foldedRData(set.Type, rdata)]
 	return ok
 }
 

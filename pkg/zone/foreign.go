@@ -75,19 +75,31 @@ func hexDigit(c byte) (byte, bool) {
 }
 
 // isWellFormed reports whether rdata is right for its type, as far as the type
-// is known. Going there and back also refuses compressed names, which would
-// point anywhere in a message.
+// is known. The octets must come back as they were from the structure that
+// miekg/dns makes of them, which refuses compressed names, and from its text,
+// which refuses RDATA that ends early.
 func isWellFormed(t dnswire.Type, rdata []byte) bool {
 	if _, known := dns.TypeToRR[uint16(t)]; !known || t == dnswire.TypeNULL {
 		return true
 	}
+	if len(rdata) == 0 {
+		return t == typeAPL
+	}
 	h := dns.RR_Header{Name: ".", Rrtype: uint16(t), Class: dns.ClassINET, Rdlength: uint16(len(rdata))}
 	rr, _, err := dns.UnpackRRWithHeader(h, rdata, 0)
-	if err != nil || len(rdata) == 0 && t != typeAPL {
+	if err != nil {
 		return false
 	}
-	packed, ok := packRData(rr)
-	return ok && bytes.Equal(packed, rdata)
+	packed, err := packRData(rr)
+	if err != nil || !bytes.Equal(packed, rdata) {
+		return false
+	}
+	again, err := dns.NewRR(rr.String())
+	if err != nil || again == nil {
+		return false
+	}
+	packed, err = packRData(again)
+	return err == nil && bytes.Equal(packed, rdata)
 }
 
 const typeAPL dnswire.Type = 42
@@ -96,18 +108,20 @@ const typeAPL dnswire.Type = 42
 // owner, type, class, TTL and length.
 const rrHeader = 1 + 2 + 2 + 4 + 2
 
+// maxPacked is the length of the longest record of such an owner.
+const maxPacked = rrHeader + 65535
+
 // packRData returns the wire form of the RDATA of rr, whose owner is the root.
-func packRData(rr dns.RR) ([]byte, bool) {
-	size := dns.Len(rr) + 256
-	for range 4 { // Len is an estimate for some types
+func packRData(rr dns.RR) ([]byte, error) {
+	var err error
+	for _, size := range []int{min(dns.Len(rr)+64, maxPacked), maxPacked} { // Len is an estimate for some types
+		var n int
 		buf := make([]byte, size)
-		n, err := dns.PackRR(rr, buf, 0, nil, false)
-		if err == nil && n >= rrHeader {
-			return buf[rrHeader:n], true
+		if n, err = dns.PackRR(rr, buf, 0, nil, false); err == nil && n >= rrHeader {
+			return buf[rrHeader:n], nil
 		}
-		size *= 4
 	}
-	return nil, false
+	return nil, err
 }
 
 // readForeign reads RDATA by miekg/dns: the words are written as one line.
@@ -127,9 +141,9 @@ func (r *reader) readForeign(rec *record) bool {
 		r.foreignError(rec, err, starts)
 		return false
 	}
-	rdata, ok := packRData(rr)
-	if !ok {
-		r.wrong(rec.kind, "", "bad data of %s record", rec.typ)
+	rdata, err := packRData(rr)
+	if err != nil {
+		r.foreignError(rec, err, nil)
 		return false
 	}
 	r.rdata = append(r.rdata, rdata...)
@@ -142,8 +156,11 @@ func (r *reader) foreignLine(rec *record) (line string, starts []int) {
 	var b strings.Builder
 	b.WriteString(". 0 IN ")
 	b.WriteString(rec.typ.String())
-	for _, t := range rec.words {
-		b.WriteByte(' ')
+	for i, t := range rec.words {
+		// key="value" is one word there, and two tokens here.
+		if i == 0 || !adjacent(rec.words[i-1], t) {
+			b.WriteByte(' ')
+		}
 		starts = append(starts, b.Len())
 		if t.quoted {
 			b.WriteByte('"')
@@ -155,6 +172,18 @@ func (r *reader) foreignLine(rec *record) (line string, starts []int) {
 	}
 	b.WriteByte('\n')
 	return b.String(), starts
+}
+
+// adjacent reports whether nothing stands between two tokens.
+func adjacent(a, b token) bool {
+	end, start := a.end, b.start
+	if a.quoted {
+		end++
+	}
+	if b.quoted {
+		start--
+	}
+	return end == start
 }
 
 // foreignError tells an error of miekg/dns at the word that it is about.

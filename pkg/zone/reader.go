@@ -192,6 +192,10 @@ func (r *reader) header(rec *record, words []token) bool {
 			r.wrong(t, "", "%s is a type of questions, not of records", typ)
 			return false
 		}
+		if typ == dnswire.TypeMD || typ == dnswire.TypeMF {
+			r.wrong(t, "an MX record (RFC 973, Section 5)", "%s is obsolete", typ)
+			return false
+		}
 		rec.typ, rec.kind, rec.words = typ, t, words[i+1:]
 		return true
 	}
@@ -213,7 +217,7 @@ func (r *reader) class(t token) (is, ok bool) {
 		_, is = number(word[5:], math.MaxUint16)
 	}
 	if is {
-		r.wrong(t, "IN, or no class at all", "class %s", word)
+		r.wrong(t, "IN, or no class at all", "class %s is not served", word)
 	}
 	return is, false
 }
@@ -231,16 +235,18 @@ func (r *reader) ttlOf(t token, ttl uint32, what string) uint32 {
 // unknownType reports a word that should have been a type.
 func (r *reader) unknownType(t token) {
 	word := string(r.value(t))
-	var right string
+	right := "a type such as A, AAAA, CNAME or MX, or TYPE and a number"
 	switch near := diag.Nearest(word, typeWords); {
-	case near != "":
-		right = "did you mean " + near + "?"
+	case '0' <= word[0] && word[0] <= '9':
+		if !r.indented && isType(r.value(r.tokens[0])) {
+			right = fmt.Sprintf("%q in the first column is taken for the owner; put blanks before it", r.value(r.tokens[0]))
+		}
+	case equalFold(r.value(t), "IN"):
+		right = "the class stands once"
 	case word[0] == '$' && r.indented:
 		right = "a directive stands in the first column"
-	case !r.indented && isType(r.value(r.tokens[0])):
-		right = fmt.Sprintf("%q in the first column is taken for the owner; put blanks before it", r.value(r.tokens[0]))
-	default:
-		right = "a type such as A, AAAA, CNAME or MX, or TYPE and a number"
+	case near != "":
+		right = "did you mean " + near + "?"
 	}
 	r.wrong(t, right, "unknown type %q", word)
 }
