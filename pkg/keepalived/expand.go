@@ -39,19 +39,21 @@ func (r *reader) expand(t text) {
 		}
 		line := top.line
 		stack = stack[:len(stack)-1]
-		r.work += len(line.s) + 64
-		if r.work > maxWork || r.lines > maxLines {
-			r.overflow(line.at(0))
+		if r.spend(line); r.full {
 			return
 		}
 		stack = append(stack, r.step(line.trim())...)
 	}
 }
 
-// overflow ends the reading.
-func (r *reader) overflow(pos diag.Pos) {
-	r.full = true
-	r.diags.Errorf(pos, "fewer or smaller variables and sequences", "the text grows beyond all bounds here")
+// spend counts a look at a line, and ends the reading when there were too
+// many.
+func (r *reader) spend(t text) {
+	r.work -= len(t.s) + 32*len(t.spans) + 64
+	if r.work < 0 || r.lines > maxLines {
+		r.full = true
+		r.diags.Errorf(t.at(0), "fewer or smaller variables and sequences", "the text grows beyond all bounds here")
+	}
 }
 
 // step does one thing to a line and returns what is left to do, last first.
@@ -185,7 +187,7 @@ func (r *reader) define(t text) {
 	if more {
 		r.defining = name
 	}
-	r.work += len(t.s) + 64
+	r.work -= len(t.s) + 64
 	r.vars[name] = d
 }
 
@@ -282,7 +284,11 @@ func (r *reader) predefined(name string) (string, bool) {
 // last.
 func (r *reader) open1(t text, i, j int, name string) []pending {
 	pos, depth := t.at(i), t.spans[t.span(i)].depth
+	if r.looping[name] {
+		return nil
+	}
 	if depth >= maxOpened {
+		r.looping[name] = true
 		r.diags.Errorf(pos, "a value that does not lead back to it", "the variable $%s names itself", name)
 		return nil
 	}
@@ -310,7 +316,7 @@ func (r *reader) open1(t text, i, j int, name string) []pending {
 	}
 	for k := len(d.lines) - 1; k >= 0; k-- {
 		out = append(out, pending{line: d.lines[k].opened(nil, depth)})
-		r.work += len(d.lines[k].s) + 64
+		r.work -= 64
 	}
 	if head.s != "" {
 		out = append(out, pending{line: head})

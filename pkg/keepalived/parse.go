@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"path"
@@ -26,6 +27,8 @@ type Options struct {
 	// Compat turns each error about something dropped into keepalived's
 	// effect and a warning.
 	Compat bool
+
+	work int // instead of maxWork, for tests
 }
 
 func (o Options) configID() string {
@@ -50,7 +53,7 @@ func Parse(fsys fs.FS, file string, opt Options) (*Config, diag.List) {
 		opt.Display = file
 	}
 	tree := newTreeBuilder(&diags, opt.Compat)
-	r := &reader{fsys: fsys, opt: opt, diags: &diags, out: tree.add, vars: map[string]definition{}}
+	r := &reader{fsys: fsys, opt: opt, diags: &diags, out: tree.add, vars: map[string]definition{}, looping: map[string]bool{}, work: cmp.Or(opt.work, maxWork)}
 	r.dir = path.Dir(opt.Display)
 	if err := r.file(place(file), opt.Display); err != nil {
 		what := err.Error()
@@ -64,7 +67,9 @@ func Parse(fsys fs.FS, file string, opt Options) (*Config, diag.List) {
 		opt:   opt,
 		cfg:   &Config{Path: opt.Display, Files: r.files, Globs: r.globs, Compat: opt.Compat},
 	}
-	d.config(tree.finish(r.full))
+	if !r.full { // what is left of a text that was cut short says nothing
+		d.config(tree.finish())
+	}
 	return d.cfg, tidy(diags)
 }
 

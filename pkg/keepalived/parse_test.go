@@ -301,7 +301,7 @@ func FuzzParse(f *testing.F) {
 		}
 		fsys := fstest.MapFS{"main.conf": {Data: []byte(conf)}, "x.conf": {Data: []byte("$A=$A x\ninclude *.conf\n")}}
 		for _, compat := range []bool{false, true} {
-			cfg, diags := Parse(fsys, "main.conf", Options{Hostname: "h", Compat: compat})
+			cfg, diags := Parse(fsys, "main.conf", Options{Hostname: "h", Compat: compat, work: 1 << 18})
 			for _, d := range diags {
 				if d.Pos.File == "" || d.What == "" || strings.Contains(d.String(), "\n") {
 					t.Fatalf("finding without a place or a text: %q", d)

@@ -20,8 +20,8 @@ const (
 	maxFiles     = 512      // files read, counting each inclusion
 	maxIncludes  = 20       // files open inside each other
 	maxLine      = 64 << 10 // bytes of one line after substitution
-	maxLines     = 300_000  // lines after substitution
-	maxWork      = 64 << 20 // bytes looked at while substituting
+	maxLines     = 200_000  // lines after substitution
+	maxWork      = 32 << 20 // bytes looked at while substituting
 	maxOpened    = 25       // variables inside variables
 	maxSequence  = 65_536   // values of one ~SEQ
 	maxDiags     = 500      // findings told in full
@@ -47,12 +47,13 @@ type reader struct {
 	open  []string // files being read, outermost first
 	dir   string   // of the file being read, for _PWD
 
-	defining string // the variable whose multi-line definition is being read
-	skipping bool   // the lines of a definition that does not count are being read
-	count    int    // files opened
-	work     int    // bytes looked at
-	lines    int    // lines put out
-	full     bool   // a bound was met; nothing more is read
+	defining string          // the variable whose multi-line definition is being read
+	skipping bool            // the lines of a definition that does not count are being read
+	count    int             // files opened
+	work     int             // bytes that may still be looked at
+	looping  map[string]bool // variables that name themselves, which has been told
+	lines    int             // lines put out
+	full     bool            // a bound was met; nothing more is read
 
 	lastOdd     diag.Pos
 	lastOddWhat string

@@ -92,8 +92,7 @@ func (r *reader) sequenceArgs(t text) (string, bool) {
 			return "", false
 		}
 		t = left[0].line
-		if r.work += len(t.s) + 64; r.work > maxWork {
-			r.overflow(t.at(0))
+		if r.spend(t); r.full {
 			return "", false
 		}
 	}

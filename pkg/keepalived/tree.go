@@ -157,13 +157,9 @@ func (b *treeBuilder) resync(n *node) {
 	b.stack = b.stack[:1]
 }
 
-// finish returns the tree. If the text was cut short, blocks that are still
-// open are nobody's mistake.
-func (b *treeBuilder) finish(cut bool) *node {
+// finish returns the tree.
+func (b *treeBuilder) finish() *node {
 	b.missingBrace()
-	if cut {
-		return b.stack[0]
-	}
 	for i := len(b.stack) - 1; i > 0; i-- {
 		n := b.stack[i]
 		if b.stack[i-1] != n && len(n.words) > 0 {
