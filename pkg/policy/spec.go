@@ -88,7 +88,8 @@ type Spec struct {
 	Rules   []Rule   // of KindGeo, in order
 
 	AllDown    AllDown  // counts only at the root
-	AllDownPos diag.Pos // of the key all_down; its Line is 0 if there is none
+	HasAllDown bool     // whether it is written
+	AllDownPos diag.Pos // where
 }
 
 // Target is one child of a failover or weighted policy.

@@ -39,7 +39,7 @@ func (s *Spec) Flow() string {
 		}
 		b.WriteByte(']')
 	}
-	if s.AllDownPos.Line != 0 {
+	if s.HasAllDown {
 		b.WriteString(", all_down: ")
 		b.WriteString(s.AllDown.String())
 	}
@@ -50,9 +50,18 @@ func (s *Spec) Flow() string {
 // inner is the policy as a target of another: its name or its flow form.
 func (s *Spec) inner() string {
 	if s.Name != "" {
-		return s.Name
+		return nameText(s.Name)
 	}
 	return s.Flow()
+}
+
+// nameText returns a name as it is written. Its characters are harmless, but
+// the whole may be a word that means nothing.
+func nameText(name string) string {
+	if isNull(name) {
+		return strconv.Quote(name)
+	}
+	return name
 }
 
 // writeWeights writes the short form {a: 3, b: 1} where each target has a name
@@ -73,7 +82,7 @@ func writeWeights(b *strings.Builder, targets []Target) {
 	b.WriteByte('{')
 	for i, t := range targets {
 		separate(b, i)
-		b.WriteString(t.Spec.Name)
+		b.WriteString(nameText(t.Spec.Name))
 		b.WriteString(": ")
 		b.WriteString(strconv.FormatUint(uint64(t.Weight), 10))
 	}
@@ -138,18 +147,24 @@ func (c City) String() string {
 	return strconv.FormatUint(uint64(c.ID), 10)
 }
 
-// quote puts a value into double quotes where YAML needs them in flow form.
+// quote puts a value into double quotes where the plain text would be something
+// else in YAML flow form.
 func quote(s string) string {
-	if strings.ContainsAny(s, ":,[]{}#&*!|>'\"%@`\\") || s != strings.TrimSpace(s) || looksLikeNumber(s) {
-		return strconv.Quote(s)
+	quoted := strconv.Quote(s)
+	_, err := strconv.ParseFloat(s, 64)
+	switch {
+	case err == nil, s == "", isNull(s),
+		s != strings.TrimSpace(s),
+		quoted != `"`+s+`"`,
+		strings.ContainsAny(s, ":,[]{}#&*!|>'%@`"),
+		strings.ContainsAny(s[:1], "-?=<"):
+		return quoted
 	}
 	return s
 }
 
-func looksLikeNumber(s string) bool {
-	_, err := strconv.ParseFloat(s, 64)
-	return err == nil
-}
+// isNull reports whether YAML takes a word for nothing.
+func isNull(s string) bool { return s == "~" || strings.EqualFold(s, "null") }
 
 func writeList[T any](b *strings.Builder, items []T, text func(T) string) {
 	b.WriteByte('[')

@@ -2,6 +2,7 @@ package steering
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,7 +48,7 @@ func (r *reader) check(e entry) Check {
 		}
 	}
 	switch {
-	case len(kinds) == 0 && e.node.Kind == yaml.MappingNode && !r.asksForLater(e.value, &checkKeys),
+	case len(kinds) == 0 && e.node.Kind == yaml.MappingNode && !hasOther(e.value, &checkKeys),
 		e.isNull():
 		r.wrong(value{pos: e.pos}, "add http, https or tcp", "%s does not say how to probe", what)
 	case len(kinds) > 1:
@@ -62,14 +63,13 @@ func (r *reader) check(e entry) Check {
 	return c
 }
 
-// asksForLater reports whether a mapping has a key that is not supported yet,
-// which has been told.
-func (r *reader) asksForLater(v value, k *keys) bool {
+// hasOther reports whether a mapping has a key that is not among those known.
+// What the mapping lacks is then probably what that key was meant to be, which
+// has been told.
+func hasOther(v value, k *keys) bool {
 	for i := 0; i+1 < len(v.node.Content); i += 2 {
-		for _, later := range k.later {
-			if v.node.Content[i].Value == later {
-				return true
-			}
+		if key := v.node.Content[i]; key.Tag != "!!merge" && !slices.Contains(k.known, key.Value) {
+			return true
 		}
 	}
 	return false

@@ -39,7 +39,7 @@ func (t *trees) fill(spec *policy.Spec, v value, what string, depth int) {
 		kinds = append(kinds, f)
 	}
 	switch {
-	case len(kinds) == 0 && v.node.Kind == yaml.MappingNode && !t.r.asksForLater(v, &policyKeys):
+	case len(kinds) == 0 && v.node.Kind == yaml.MappingNode && !hasOther(v, &policyKeys):
 		t.r.wrong(v, "add failover, weighted or geo", "%s does not say how to choose", what)
 	case len(kinds) > 1:
 		t.r.wrong(value{pos: kinds[1].pos}, "put one in place into the other",
@@ -71,7 +71,7 @@ func (t *trees) kind(spec *policy.Spec, f entry, what string, depth int) {
 }
 
 func (t *trees) allDown(spec *policy.Spec, f entry, what string, depth int) {
-	spec.AllDownPos = f.pos
+	spec.HasAllDown, spec.AllDownPos = true, f.pos
 	word, ok := t.r.text(f.value, what+": all_down", "serve")
 	if !ok {
 		return
@@ -80,7 +80,7 @@ func (t *trees) allDown(spec *policy.Spec, f entry, what string, depth int) {
 		t.r.wrong(f.value, suggest(word, policy.AllDownNames()), "%s: all_down is %q", what, word)
 	}
 	if depth > 1 {
-		t.r.diags.Warnf(f.pos, "put it there",
+		t.r.diags.Warnf(f.pos, "move it there",
 			"all_down has no effect here: it counts only on the policy that a STEER record names")
 	}
 }

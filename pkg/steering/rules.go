@@ -102,11 +102,11 @@ func checkContinent(text string) (wrong, right string) {
 	case geo.ValidContinent(text):
 		return "", ""
 	case geo.ValidContinent(upper):
-		return "continent " + strconv.Quote(text) + " in lower case", upper
+		return strconv.Quote(text) + " in lower case", upper
 	case geo.ValidCountry(upper):
 		return strconv.Quote(text) + " is a country", "country: [" + upper + "]"
 	}
-	return "unknown continent " + strconv.Quote(text), "one of " + strings.Join(geo.Continents(), ", ")
+	return strconv.Quote(text) + " is unknown", "one of " + strings.Join(geo.Continents(), ", ")
 }
 
 // misnamed are codes that people use for countries in place of ISO 3166-1's.
@@ -118,13 +118,13 @@ func checkCountry(text string) (wrong, right string) {
 	case geo.ValidCountry(text):
 		return "", ""
 	case geo.ValidCountry(upper):
-		return "country " + strconv.Quote(text) + " in lower case", upper
+		return strconv.Quote(text) + " in lower case", upper
 	case misnamed[upper] != "":
-		return "unknown country " + strconv.Quote(text), misnamed[upper]
+		return strconv.Quote(text) + " is unknown", misnamed[upper]
 	case geo.ValidContinent(upper):
 		return strconv.Quote(text) + " is a continent", "continent: [" + upper + "]"
 	}
-	return "unknown country " + strconv.Quote(text), "two letters of ISO 3166-1 such as DE"
+	return strconv.Quote(text) + " is unknown", "two letters of ISO 3166-1 such as DE"
 }
 
 // checkSubdivision asks for the form of ISO 3166-2: a country, a hyphen, one to
@@ -137,24 +137,24 @@ func checkSubdivision(text string) (wrong, right string) {
 	}
 	if upper := strings.ToUpper(text); upper != text {
 		if again, _ := checkSubdivision(upper); again == "" {
-			return "subdivision " + strconv.Quote(text) + " in lower case", upper
+			return strconv.Quote(text) + " in lower case", upper
 		}
 	}
-	return "bad subdivision " + strconv.Quote(text), "country and part as in ISO 3166-2, such as GB-ENG"
+	return strconv.Quote(text) + " is none", "country and part as in ISO 3166-2, such as GB-ENG"
 }
 
 // addCity takes a plain number for a GeoNames id and anything else for a name.
 func addCity(rule *policy.Rule, text string, n *yaml.Node) (wrong, right string) {
 	if n.Tag != "!!int" {
 		if text == "" {
-			return "a city is empty", "its English name such as London, or its GeoNames id"
+			return "an empty name", "its English name such as London, or its GeoNames id"
 		}
 		rule.Cities = append(rule.Cities, policy.City{Name: text})
 		return "", ""
 	}
 	id, err := strconv.ParseUint(text, 10, 32)
 	if err != nil || id == 0 {
-		return "bad city " + text, "a GeoNames id such as 2643743"
+		return text + " is none", "a GeoNames id such as 2643743"
 	}
 	rule.Cities = append(rule.Cities, policy.City{ID: uint32(id)})
 	return "", ""
@@ -165,9 +165,9 @@ func addASN(rule *policy.Rule, text string) (wrong, right string) {
 	n, err := strconv.ParseUint(digits, 10, 32)
 	switch {
 	case err != nil || n == 0:
-		return "bad AS number " + strconv.Quote(text), "a number from 1 to 4294967295"
+		return strconv.Quote(text) + " is none", "a number from 1 to 4294967295"
 	case digits != text:
-		return "bad AS number " + strconv.Quote(text), "the number alone, " + digits
+		return strconv.Quote(text) + " is more than a number", "the number alone, " + digits
 	}
 	rule.ASNs = append(rule.ASNs, uint32(n))
 	return "", ""
@@ -179,7 +179,7 @@ func addCIDR(rule *policy.Rule, text string) (wrong, right string) {
 		if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
 			return "address " + text + " without a prefix length", netip.PrefixFrom(a, a.BitLen()).String()
 		}
-		return "bad network " + strconv.Quote(text), "such as 192.0.2.0/24 or 2001:db8::/32"
+		return strconv.Quote(text) + " is no network", "a network such as 192.0.2.0/24 or 2001:db8::/32"
 	}
 	if p.Addr().Is4In6() {
 		if p.Bits() >= 96 {

@@ -38,7 +38,9 @@ func parseYAML(data []byte, at func(offset int) diag.Pos, diags *diag.List) *yam
 	docs, err := decode(data)
 	if err != nil {
 		offset, what := locate(data, err)
-		diags.Errorf(at(offset), "", "%s", what)
+		c, _ := utf8.DecodeRune(data[min(offset, len(data)):])
+		what, right := inWords(what, c)
+		diags.Errorf(at(offset), right, "%s", what)
 		return nil
 	}
 	if len(docs) > 1 {
@@ -127,6 +129,33 @@ func locate(data []byte, err error) (offset int, what string) {
 		at--
 	}
 	return at, what
+}
+
+// inWords turns a message of the library about the character c into what is
+// wrong and what would be right.
+func inWords(message string, c rune) (what, right string) {
+	switch {
+	case strings.HasPrefix(message, "did not find expected ','"):
+		return fmt.Sprintf("%q where ',' or a closing bracket is missing", c), ""
+	case strings.HasPrefix(message, "found character that cannot start any token"), strings.Contains(message, "tab character"):
+		if c == '\t' {
+			return "a tab in the indentation", "blanks"
+		}
+		return fmt.Sprintf("a value cannot begin with %c", c), "put it in quotes"
+	case message == "mapping values are not allowed in this context":
+		return "a ':' where none can be", "quotes around the value, or another indentation"
+	case message == "did not find expected key", message == "did not find expected '-' indicator":
+		return "a line that does not fit those before it", "the same indentation as theirs"
+	case strings.HasPrefix(message, "could not find expected ':'"):
+		return "a key without ':'", ""
+	case message == "did not find expected <document start>":
+		return "text after the end of the policy or file", ""
+	case message == "found unknown escape character":
+		return message, `single quotes, or \\ for the character \`
+	case strings.HasSuffix(message, "is never closed"):
+		return message, "add the closing one"
+	}
+	return message, ""
 }
 
 // lineOffset returns the offset of the line that the library names in err, or
