@@ -76,7 +76,7 @@ func (s *step) discard(ev AdvertReceived) {
 // follow restarts the timer and learns the Master's interval.
 func (s *step) follow(ev AdvertReceived) {
 	s.noteMaster(ev)
-	s.noMaster = false
+	s.noMaster.holds = false
 	if s.wants {
 		s.wants = false
 		s.report(ReportContent, "")
@@ -96,9 +96,6 @@ func (s *step) noteMaster(ev AdvertReceived) {
 	interval := ev.Advert.Interval
 	if s.cfg.Version == V2 || interval == 0 {
 		interval = max(interval, s.cfg.Interval)
-	}
-	if interval != s.masterInterval {
-		s.note("interval of %v is %v, was %v", ev.From, interval, s.masterInterval)
 	}
 	s.masterInterval = interval
 }

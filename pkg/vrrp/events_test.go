@@ -40,7 +40,7 @@ func TestFloodOfStrangersIsBounded(t *testing.T) {
 	}
 }
 
-// TestConfiguredPeersAreNeverForgotten.
+// TestConfiguredPeersAreNeverForgotten has strangers compete for the table.
 func TestConfiguredPeersAreNeverForgotten(t *testing.T) {
 	c := simConfigs(2)[0]
 	c.Trackers, c.AnySource = nil, true

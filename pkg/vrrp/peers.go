@@ -12,6 +12,7 @@ const (
 	maxStrangers   = 16 // sources of adverts or hellos that are not configured
 	maxRefusals    = 16 // pairs of source and reason
 	refusalExpires = time.Hour
+	retellInterval = time.Minute
 )
 
 // peer is another node: a configured one, or on multicast one that was heard.
@@ -31,8 +32,14 @@ type peer struct {
 	leftMaster time.Duration // latest moment at which it gave Master up, as told
 	started    time.Duration // when it was started, as told
 
-	// Alarms that were raised and still hold.
-	vipsDiffer, intervalDiffers, digestDiffers, owner, unheard bool
+	vipsDiffer, intervalDiffers, digestDiffers, owner condition
+	unheard                                           bool // told
+}
+
+// condition is something worth telling when it begins to hold.
+type condition struct {
+	holds bool
+	told  time.Duration // 0: never
 }
 
 // lookup returns the entry of addr for changing, in a copy of the table; nil
@@ -88,11 +95,9 @@ func (s *step) heardAdvert(ev AdvertReceived) {
 	p.priority = a.Priority
 	s.raise(&p.vipsDiffer, !s.sameVIPs(a.VIPs), AlarmVIPs, p.addr,
 		func() string { return fmt.Sprintf("%v advertises %v, here it is %v", p.addr, a.VIPs, s.cfg.VIPs) })
-	s.raise(&p.intervalDiffers, s.cfg.Version == V2 && a.Interval != s.cfg.Interval, AlarmInterval, p.addr,
-		func() string {
-			return fmt.Sprintf("%v advertises every %v, here it is %v: keepalived refuses this, and both are master",
-				p.addr, a.Interval, s.cfg.Interval)
-		})
+	if s.begins(&p.intervalDiffers, a.Interval != s.cfg.Interval) {
+		s.intervalDiffers(p.addr, a.Interval)
+	}
 	s.raise(&p.owner, a.Priority == PriorityOwner && s.cfg.Priority == PriorityOwner, AlarmOwners, p.addr,
 		func() string { return fmt.Sprintf("%v and this node both have priority 255", p.addr) })
 }
@@ -101,12 +106,34 @@ func (s *step) sameVIPs(theirs []netip.Addr) bool {
 	return slices.Equal(theirs, s.cfg.VIPs) || slices.Equal(sortedAddrs(theirs), sortedAddrs(s.cfg.VIPs))
 }
 
-// raise raises an alarm once for as long as its condition holds.
-func (s *step) raise(raised *bool, holds bool, kind AlarmKind, from netip.Addr, text func() string) {
-	if holds && !*raised {
+// intervalDiffers tells of a peer with another interval: in version 2 a
+// mistake that keepalived punishes, in version 3 allowed.
+func (s *step) intervalDiffers(from netip.Addr, interval time.Duration) {
+	if s.cfg.Version == V2 {
+		s.alarm(AlarmInterval, from, "%v advertises every %v, here it is %v: keepalived refuses this, and both are master",
+			from, interval, s.cfg.Interval)
+		return
+	}
+	s.note("%v advertises every %v, here it is %v: a backup goes by its master's", from, interval, s.cfg.Interval)
+}
+
+// begins reports whether a condition has begun to hold and is to be told: at
+// most once a minute, however often a peer changes its mind.
+func (s *step) begins(c *condition, holds bool) bool {
+	begun := holds && !c.holds
+	c.holds = holds
+	if !begun || c.told > 0 && s.now-c.told < retellInterval {
+		return false
+	}
+	c.told = max(s.now, 1)
+	return true
+}
+
+// raise raises an alarm when its condition begins to hold.
+func (s *step) raise(c *condition, holds bool, kind AlarmKind, from netip.Addr, text func() string) {
+	if s.begins(c, holds) {
 		s.alarm(kind, from, "%s", text())
 	}
-	*raised = holds
 }
 
 func (s *step) alarm(kind AlarmKind, from netip.Addr, format string, args ...any) {

@@ -62,7 +62,7 @@ type Router struct {
 	refusedMore int // refusals beyond those that are kept apart
 	sendFails   int // of the last round of adverts
 	sendAlarm   bool
-	noMaster    bool // told that nobody is Master and we are drained
+	noMaster    condition // nobody is Master and we are drained
 }
 
 // timerKind names a deadline; the lower is served first when several are due.
