@@ -96,7 +96,7 @@ func (d *decoder) shaped(kind string, n *node) bool {
 	case n.block && !k.block:
 		d.drop(n.open, n.keyword()+" VALUE", "passes over them", "%s takes no braces", n.keyword())
 	case k.list && !n.block && k.carried:
-		d.drop(n.pos(), n.keyword()+" { "+n.words[1].s+" }", "finds nothing in it", "%s without braces", n.keyword())
+		d.drop(n.pos(), n.keyword()+" { … }", "finds nothing in it", "%s without braces", n.keyword())
 		return false
 	case k.list && len(n.words) > 1 && k.carried:
 		d.drop(n.words[1].pos, "inside the braces", "passes over it", "%s before the { of %s", n.words[1].s, n.keyword())

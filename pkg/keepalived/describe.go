@@ -30,7 +30,7 @@ func (v *Instance) sentence(cfg *Config) string {
 	}
 	parts = append(parts, v.follows(t)...)
 	for _, f := range v.FloatingIPs {
-		parts = append(parts, fmt.Sprintf("while it is master, %s moves the floating address %s here and looks again every %s", f.Provider, f.Address, about(f.Interval)))
+		parts = append(parts, fmt.Sprintf("while it is master, the floating address %s is kept here through %s, looked at every %s", f.Address, f.Provider, about(f.Interval)))
 	}
 	return v.Name + ": " + strings.Join(nonEmpty(parts), "; ")
 }

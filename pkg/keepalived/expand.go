@@ -147,8 +147,12 @@ func (r *reader) condition(t text) []pending {
 	if (id == r.opt.configID()) != not {
 		return []pending{{line: rest}}
 	}
-	// A definition that is left out takes all its lines along.
-	r.skipping = rest.s != "" && r.startsDefinition(rest) && strings.HasSuffix(rest.s, `\`)
+	// A definition that is left out takes all its lines along. keepalived reads
+	// the others as configuration, which nobody means.
+	if rest.s != "" && r.startsDefinition(rest) && strings.HasSuffix(rest.s, `\`) {
+		r.skipping = true
+		r.diags.Warnf(t.at(0), "the condition on the lines inside", "a definition of several lines behind a condition that does not hold is left out whole: keepalived leaves out its first line only")
+	}
 	return nil
 }
 

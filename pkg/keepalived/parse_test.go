@@ -266,6 +266,22 @@ func TestOddFilesAreRefused(t *testing.T) {
 	}
 }
 
+// Inputs that once broke something, or might.
+func TestNothingPanics(t *testing.T) {
+	for _, conf := range []string{
+		strings.Repeat("{\n", 20) + "static_ipaddress {\n192.0.2.1\n}",
+		strings.Repeat("vrrp_instance {\n", 40), strings.Repeat("}\n", 40), "{", "}", "\"", "$", "${", "@", "~", "~(", "~)(", "~SEQ)(", "$A=", "$A=\\",
+		"$A= \\\n\\\n\n$A", "static_routes { via }", "static_routes { or }", "static_rules { fwmark }", "static_ipaddress { 192.0.2.1 dev",
+		"vrrp_instance V { unicast_peer { 1.1.1.1 min_ttl } }", "include", "includea \"\"", "include {", "include [", "global_defs { umask |\n vrrp_garp_extra_if all\n }",
+		"vrrp_track_process p { process\n init_file }", "vrrp_script s { script \"\"\n script ''\n weight\n}", "include_check + - +x", "vrrp_sync_group g { group }",
+	} {
+		cfg, _ := Parse(fstest.MapFS{"c": {Data: []byte(conf)}}, "c", Options{})
+		Describe(cfg)
+		Pair(cfg, cfg)
+		CheckMachine(cfg, Facts{})
+	}
+}
+
 func TestRandomIsRepeatable(t *testing.T) {
 	conf := "global_defs {\nrandom_seed 7\nrouter_id r${_RANDOM 1 1000000}\n}\n"
 	a, _ := parse(t, conf)
