@@ -2,7 +2,6 @@ package keepalived
 
 import (
 	"net/netip"
-	"net/url"
 	"strings"
 	"time"
 )
@@ -229,8 +228,7 @@ func (d *decoder) url(c *node, to *string) {
 	if !ok {
 		return
 	}
-	u, err := url.Parse(w.s)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	if !isURL(w.s) {
 		d.diags.Errorf(w.pos, "https://HOST", "%s %s is no URL", c.keyword(), w.s)
 		return
 	}

@@ -2,7 +2,6 @@ package keepalived
 
 import (
 	"net/netip"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -220,8 +219,7 @@ func (d *decoder) probeTarget(s *Script, c *node) {
 		if !ok {
 			return
 		}
-		u, err := url.Parse(w.s)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		if !isURL(w.s) {
 			d.diags.Errorf(w.pos, "http://127.0.0.1:80/healthz", "http %s is no URL", w.s)
 			return
 		}

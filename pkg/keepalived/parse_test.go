@@ -66,6 +66,17 @@ func TestParseSeconds(t *testing.T) {
 	}
 }
 
+func TestIsURL(t *testing.T) {
+	for s, want := range map[string]bool{
+		"http://127.0.0.1/healthz": true, "https://[::1]:8443/?a=b": true, "http://h": true,
+		"http://": false, "http:///x": false, "http://:80/": false, "ftp://h/": false, "h/x": false, "http://a b/": false, "http://h/\x00": false,
+	} {
+		if got := isURL(s); got != want {
+			t.Errorf("isURL(%q): got %v", s, got)
+		}
+	}
+}
+
 // Measured on keepalived 2.2.7 by its dump of the configuration.
 func TestScriptWords(t *testing.T) {
 	for in, want := range map[string]string{

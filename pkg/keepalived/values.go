@@ -64,6 +64,18 @@ func rangeText(lo, hi int64) string {
 	return fmt.Sprintf("%d to %d", lo, hi)
 }
 
+// isURL reports whether s is a URL of the web: http or https, a host, and
+// nothing that no URL holds.
+func isURL(s string) bool {
+	rest, ok := strings.CutPrefix(s, "http://")
+	if !ok {
+		rest, ok = strings.CutPrefix(s, "https://")
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	odd := strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`"<>\^{|}`+"`", r) })
+	return ok && !odd && strings.Trim(host, ":") != "" && !strings.HasPrefix(host, ":")
+}
+
 // list joins names: a, b and c.
 func list(names []string) string {
 	if len(names) < 2 {
