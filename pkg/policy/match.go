@@ -10,6 +10,7 @@ import (
 // matcher is the conditions of one rule in the form in which they are judged.
 type matcher struct {
 	rule  *Rule
+	asked []Condition // those that the rule has
 	asns  map[uint32]struct{}
 	cidrs bitset // over the policy's list of prefixes; nil if the rule has none
 }
@@ -23,6 +24,11 @@ type client struct {
 // newMatcher returns the matcher of r; index gives a prefix its number.
 func newMatcher(r *Rule, index func(netip.Prefix) int) matcher {
 	m := matcher{rule: r}
+	for cond := range numConditions {
+		if r.Len(cond) > 0 {
+			m.asked = append(m.asked, cond)
+		}
+	}
 	if len(r.ASNs) > 0 {
 		m.asns = make(map[uint32]struct{}, len(r.ASNs))
 	}
@@ -37,8 +43,8 @@ func newMatcher(r *Rule, index func(netip.Prefix) int) matcher {
 
 // matches reports whether all conditions of the rule hold for c.
 func (m *matcher) matches(c client) bool {
-	for cond := range numConditions {
-		if m.rule.Len(cond) > 0 && !m.holds(cond, c) {
+	for _, cond := range m.asked {
+		if !m.holds(cond, c) {
 			return false
 		}
 	}

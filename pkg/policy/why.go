@@ -11,8 +11,8 @@ import (
 // and what the client is instead.
 func (w *walk) whyNot(rule int32) string {
 	m := &w.p.rules[rule]
-	for cond := range numConditions {
-		if m.rule.Len(cond) > 0 && !m.holds(cond, w.client) {
+	for _, cond := range m.asked {
+		if !m.holds(cond, w.client) {
 			return w.clientIs(cond)
 		}
 	}

@@ -27,6 +27,7 @@ func (r *reader) check(e entry) Check {
 	what := "check " + e.key
 	c := Check{Name: e.key, Pos: e.pos}
 	var kinds []entry
+	sound := true // interval and timeout, as far as they are written
 	var timeout diag.Pos
 	for _, f := range r.fields(e.value, what, "{tcp: {port: 443}}", &checkKeys) {
 		switch f.key {
@@ -37,7 +38,7 @@ func (r *reader) check(e entry) Check {
 			c.TCP = r.tcp(f, what)
 			kinds = append(kinds, f)
 		case "interval":
-			c.Spec.Interval, _ = r.duration(f.value, what+": interval", minInterval, maxInterval)
+			c.Spec.Interval, sound = r.duration(f.value, what+": interval", minInterval, maxInterval)
 		case "timeout":
 			timeout = f.value.pos
 			c.Spec.Timeout, _ = r.duration(f.value, what+": timeout", minTimeout, maxInterval)
@@ -56,7 +57,7 @@ func (r *reader) check(e entry) Check {
 			"%s has both %s and %s", what, kinds[0].key, kinds[1].key)
 	}
 	c.Spec = c.Spec.WithDefaults()
-	if timeout.Line != 0 && c.Spec.Timeout > c.Spec.Interval {
+	if sound && timeout.Line != 0 && c.Spec.Timeout > c.Spec.Interval {
 		r.wrong(value{pos: timeout}, "at most the interval",
 			"%s: timeout %s is longer than interval %s", what, c.Spec.Timeout, c.Spec.Interval)
 	}

@@ -298,7 +298,7 @@ func (v value) quoted() string {
 
 // duration returns a time such as 500ms from low to high, both included.
 func (r *reader) duration(v value, what string, low, high time.Duration) (time.Duration, bool) {
-	right := fmt.Sprintf("a time from %s to %s such as 500ms or 2s", low, high)
+	right := fmt.Sprintf("a time from %s to %s such as 500ms or 2s", short(low), short(high))
 	if v.node.Kind != yaml.ScalarNode || v.isNull() {
 		r.wrong(v, right, "%s is %s", what, v)
 		return 0, false
@@ -313,4 +313,16 @@ func (r *reader) duration(v value, what string, low, high time.Duration) (time.D
 		return 0, false
 	}
 	return d, true
+}
+
+// short is a duration without the zeros that its String ends in.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
