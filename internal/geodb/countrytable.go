@@ -149,8 +149,9 @@ func decodeCountryTable(data []byte) (*CountryTable, error) {
 	if !found {
 		return nil, errCountryTable
 	}
-	raw, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), maxCountryTable))
-	if err != nil || len(raw) < crc32.Size {
+	file := bytes.NewReader(packed)
+	raw, err := io.ReadAll(io.LimitReader(flate.NewReader(file), maxCountryTable))
+	if err != nil || file.Len() > 0 || len(raw) < crc32.Size {
 		return nil, errCountryTable
 	}
 	body, sum := raw[:len(raw)-crc32.Size], raw[len(raw)-crc32.Size:]

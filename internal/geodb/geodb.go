@@ -45,12 +45,8 @@ func Open(path string) (*geo.Source, error) {
 }
 
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
+	// Looked at before it is opened: opening a pipe would wait for a writer.
+	info, err := os.Stat(path)
 	switch {
 	case err != nil:
 		return nil, err
@@ -61,7 +57,12 @@ func readFile(path string) ([]byte, error) {
 	case info.Size() > maxFileSize:
 		return nil, fmt.Errorf("%s: %d MiB: more than %d are not read", path, info.Size()>>20, maxFileSize>>20)
 	}
-	// The file may be growing: read what was there, and no more.
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	// The file may be growing: what was there when asked is read, and no more.
 	data := make([]byte, info.Size())
 	if _, err := io.ReadFull(f, data); err != nil {
 		return nil, fmt.Errorf("%s: changed while it was read: %w", path, err)

@@ -48,7 +48,7 @@ func NewSourceBuilder() *SourceBuilder {
 // does not say it.
 func (b *SourceBuilder) Ref(p Place) Ref {
 	if p.Continent == "" {
-		p.Continent = ContinentOf(p.Country)
+		p.Continent = ContinentOf(codeOf(p.Country).String())
 	}
 	i := b.places.add(&p)
 	p = b.places.place(i)
