@@ -2,6 +2,7 @@ package zone
 
 import (
 	"encoding/binary"
+	"maps"
 	"slices"
 
 	"github.com/geodns-vipd/geodns/pkg/dnswire"
@@ -58,6 +59,18 @@ func newBuilder(origin dnswire.Name) *builder {
 	b := &builder{zone: &Zone{Origin: origin, nodes: map[dnswire.Name]*Node{}}}
 	b.zone.apex = b.grow(origin, nil)
 	return b
+}
+
+// expect makes room for the names of a large text, so that the map does not grow
+// twenty times; a name has some 64 octets of text.
+func (b *builder) expect(size int) {
+	const large = 1 << 20
+	if size < large {
+		return
+	}
+	nodes := make(map[dnswire.Name]*Node, size/64)
+	maps.Copy(nodes, b.zone.nodes)
+	b.zone.nodes = nodes
 }
 
 // slab hands out pieces of larger pieces of memory, so that a million small

@@ -112,6 +112,7 @@ func (l *loader) readZone(origin dnswire.Name) bool {
 		l.add(diag.Error, diag.Pos{File: l.opt.Display}, "", err.Error())
 		return false
 	}
+	l.build.expect(len(l.files[index].text))
 	l.open = append(l.open, l.path)
 	newReader(l, index, []byte(origin)).run()
 	return true
