@@ -4,14 +4,14 @@ import (
 	"cmp"
 	"runtime"
 
-	"github.com/geodns-vipd/geodns/internal/dnsserver"
+	"github.com/geodns-vipd/geodns/internal/dnsio"
 	"github.com/geodns-vipd/geodns/internal/metrics"
 )
 
 // dnsConfig is what the DNS server is told.
-func (s *Server) dnsConfig() dnsserver.Config {
+func (s *Server) dnsConfig() dnsio.Config {
 	l := s.Config.Limits
-	return dnsserver.Config{
+	return dnsio.Config{
 		Addrs:             s.Config.Listen,
 		Workers:           s.perAddress(),
 		MaxConns:          l.TCPConnections,
@@ -30,7 +30,7 @@ func (s *Server) perAddress() int { return cmp.Or(s.Config.Limits.Workers, runti
 func (s *Server) threads() int { return s.perAddress() * (len(s.Config.Listen) + 1) }
 
 // samples names the statistics of the sockets for the metrics.
-func samples(st dnsserver.Stats) []metrics.Sample {
+func samples(st dnsio.Stats) []metrics.Sample {
 	count := func(name, help string, n uint64) metrics.Sample {
 		return metrics.Sample{Name: name, Help: help, Counter: true, Value: float64(n)}
 	}

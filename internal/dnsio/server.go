@@ -1,0 +1,174 @@
+package dnsio
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Handler answers packets.
+type Handler interface {
+	// Answer appends the reply to packet to out[:0] and returns it; nil means
+	// silence. It may write to packet, and keeps neither packet nor out.
+	//
+	// worker is in [0, Server.Workers()); no two calls with the same worker
+	// run at once, so scratch space per worker needs no lock. from has no zone
+	// and is never an IPv4-mapped address. now is in Unix seconds, read once a
+	// batch.
+	Answer(worker int, packet []byte, from netip.AddrPort, tcp bool, now uint32, out []byte) []byte
+}
+
+// Defaults of [Config].
+const (
+	DefaultMaxConns          = 4096
+	DefaultMaxConnsPerClient = 256
+	DefaultIdle              = 10 * time.Second
+	DefaultReadTimeout       = 5 * time.Second
+	DefaultWriteTimeout      = 5 * time.Second
+	DefaultMaxQuery          = 4096
+	DefaultSocketBuffer      = 4 << 20
+)
+
+// Config says where to listen and what clients may take. Zero fields other
+// than Addrs mean the default.
+type Config struct {
+	// Addrs are the addresses to serve, UDP and TCP each. [::] means IPv6
+	// only. Port 0 means any port that is free in both. A link-local address
+	// needs its zone.
+	Addrs []netip.AddrPort
+
+	// Workers is the number of UDP sockets, each with its thread, per
+	// address. Default: GOMAXPROCS.
+	Workers int
+
+	// MaxConns bounds the open TCP connections. Each costs about 10 KiB.
+	MaxConns int
+	// MaxConnsPerClient bounds the connections of one IPv4 address or one
+	// IPv6 /56.
+	MaxConnsPerClient int
+	// MaxQueriesPerConn closes a connection after so many queries; 0: never.
+	MaxQueriesPerConn int
+	// Idle is how long a connection may wait for its next query
+	// (RFC 7766, Section 6.2.3).
+	Idle time.Duration
+	// ReadTimeout is how long a client may take from the first to the last
+	// byte of a query.
+	ReadTimeout time.Duration
+	// WriteTimeout is how long a client may take to accept an answer.
+	WriteTimeout time.Duration
+	// MaxQuery is the length in bytes of the longest query taken over TCP; a
+	// longer one closes the connection. At most 65535.
+	MaxQuery int
+
+	// SocketBuffer is the size asked for the receive and the send queue of
+	// each UDP socket, in bytes. Without CAP_NET_ADMIN the kernel cuts it to
+	// net.core.rmem_max and wmem_max. More survives longer bursts, and answers
+	// queries that are older.
+	SocketBuffer int
+
+	// Log receives warnings; nil discards them. What the network can cause is
+	// logged at most once a minute and kind.
+	Log *slog.Logger
+}
+
+// withDefaults returns c with every zero field set.
+func (c Config) withDefaults() Config {
+	c.Workers = orDefault(c.Workers, runtime.GOMAXPROCS(0))
+	c.MaxConns = orDefault(c.MaxConns, DefaultMaxConns)
+	c.MaxConnsPerClient = orDefault(c.MaxConnsPerClient, DefaultMaxConnsPerClient)
+	c.Idle = orDefault(c.Idle, DefaultIdle)
+	c.ReadTimeout = orDefault(c.ReadTimeout, DefaultReadTimeout)
+	c.WriteTimeout = orDefault(c.WriteTimeout, DefaultWriteTimeout)
+	c.MaxQuery = min(orDefault(c.MaxQuery, DefaultMaxQuery), maxMessage)
+	c.SocketBuffer = orDefault(c.SocketBuffer, DefaultSocketBuffer)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func orDefault[T int | time.Duration](v, def T) T {
+	if v <= 0 {
+		return def
+	}
+	return v
+}
+
+// Server is a set of bound sockets. It is made by [Listen], served by one call
+// of Run, and closed by Run or Close.
+type Server struct {
+	cfg   Config
+	addrs []netip.AddrPort
+	udp   []*udpSocket
+	tcp   []*tcpSocket
+	conns *connTable
+	// shards are the worker numbers that are free for TCP connections.
+	shards chan int
+
+	stopping atomic.Bool
+	tcpStats tcpCounters
+	panics   atomic.Uint64
+	quiet    throttle
+
+	// mu keeps Stats from using a descriptor that is being closed.
+	mu     sync.Mutex
+	closed bool
+}
+
+// Addrs returns the addresses served, in the order of the configuration, with
+// port 0 resolved.
+func (s *Server) Addrs() []netip.AddrPort { return s.addrs }
+
+// Workers returns how many calls of [Handler.Answer] can run at once: one for
+// each UDP socket, and as many for TCP as one address has workers.
+func (s *Server) Workers() int { return len(s.udp) + cap(s.shards) }
+
+// Idle returns how long TCP connections may be idle, as configured or by
+// default. It is the timeout to announce in edns-tcp-keepalive (RFC 7828).
+func (s *Server) Idle() time.Duration { return s.cfg.Idle }
+
+// Run serves until ctx ends. Then it answers what the UDP sockets have queued
+// and what connections have sent, closes everything, and returns nil. It
+// returns an error if a TCP socket refuses to listen. Run can be called once.
+func (s *Server) Run(ctx context.Context, h Handler) error {
+	defer s.Close()
+	if err := s.openTCP(); err != nil {
+		return err
+	}
+	var running sync.WaitGroup
+	for worker, sock := range s.udp {
+		running.Go(func() { s.serveUDP(worker, sock, h) })
+	}
+	for _, sock := range s.tcp {
+		running.Go(func() { s.acceptTCP(sock, h, &running) })
+	}
+	<-ctx.Done()
+	s.stopping.Store(true)
+	s.stopTCP()
+	running.Wait()
+	return nil
+}
+
+// Close closes the sockets of a server that will not be run. After Run it does
+// nothing.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	var errs []error
+	for _, sock := range s.udp {
+		errs = append(errs, sock.close())
+	}
+	for _, sock := range s.tcp {
+		errs = append(errs, sock.close())
+	}
+	return errors.Join(errs...)
+}
