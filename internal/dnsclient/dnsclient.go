@@ -159,7 +159,7 @@ func (c *Client) askReferral(ctx context.Context, zone string, s located) delega
 	r := delegation.Referral{Server: fmt.Sprintf("%s (%s)", s.name, s.addr), Glue: map[string][]netip.Addr{}}
 	m, err := c.ask(ctx, c.server(s.addr), zone, dns.TypeNS, false, "udp")
 	if err != nil {
-		r.Own, r.Err = verdict(err)
+		r.Err, r.Own = verdict(err)
 		return r
 	}
 	r.Answer = m.Authoritative && len(m.Answer) > 0
@@ -178,7 +178,7 @@ func (c *Client) askServer(ctx context.Context, zone, name string, addr netip.Ad
 	r := delegation.ServerReply{Name: name, Addr: addr}
 	soa, err := c.ask(ctx, c.server(addr), zone, dns.TypeSOA, false, "udp")
 	if err != nil {
-		r.Own, r.Err = verdict(err)
+		r.Err, r.Own = verdict(err)
 		return r
 	}
 	r.AA, r.RCode = soa.Authoritative, dns.RcodeToString[soa.Rcode]
@@ -243,7 +243,7 @@ func (c *Client) ask(ctx context.Context, server netip.AddrPort, name string, t 
 			}
 			return m, nil
 		}
-		if own, _ := verdict(err); own != nil || ctx.Err() != nil {
+		if _, own := verdict(err); own != nil || ctx.Err() != nil {
 			break
 		}
 	}
@@ -252,13 +252,13 @@ func (c *Client) ask(ctx context.Context, server netip.AddrPort, name string, t 
 
 // verdict tells faults of our own, such as a host without IPv6, from those of
 // the server.
-func verdict(err error) (own error, text string) {
+func verdict(err error) (text string, own error) {
 	for _, e := range []error{syscall.ENETUNREACH, syscall.EADDRNOTAVAIL, syscall.EAFNOSUPPORT} {
 		if errors.Is(err, e) {
-			return e, ""
+			return "", e
 		}
 	}
-	return nil, err.Error()
+	return err.Error(), nil
 }
 
 // short drops the addresses that the net package puts before a reason.

@@ -19,7 +19,6 @@ const builtinMaxAge = 90 * 24 * time.Hour
 type databases struct {
 	mu      sync.Mutex
 	files   map[string]openFile
-	names   []string // of the merged index
 	sources []*geo.Source
 	index   *geo.Index
 }

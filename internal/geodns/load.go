@@ -96,18 +96,18 @@ func (l *loader) openDatabases(cfg config.Geodns, out *Loaded, list *diag.List) 
 }
 
 // loadZones reads every zone, noting the mistakes of all of them.
-func (out *Loaded) loadZones(files []zoneFile, list *diag.List) {
+func (l *Loaded) loadZones(files []zoneFile, list *diag.List) {
 	for _, f := range files {
 		z, findings := zone.Load(os.DirFS(f.root), f.path, f.origin, zone.Options{Display: f.display()})
 		*list = append(*list, findings...)
 		if z == nil {
 			continue
 		}
-		out.Zones = append(out.Zones, z)
+		l.Zones = append(l.Zones, z)
 		for _, file := range z.Files {
 			path := filepath.Join(f.root, file)
-			if !slices.Contains(out.Watched, path) {
-				out.Watched = append(out.Watched, path)
+			if !slices.Contains(l.Watched, path) {
+				l.Watched = append(l.Watched, path)
 			}
 		}
 	}
@@ -115,32 +115,32 @@ func (out *Loaded) loadZones(files []zoneFile, list *diag.List) {
 
 // State returns a new state that answers from what was loaded, with all
 // health unknown.
-func (out *Loaded) State(cookies answer.Cookies) *answer.State {
+func (l *Loaded) State(cookies answer.Cookies) *answer.State {
 	st := &answer.State{
-		Zones:   zone.NewSet(out.Zones),
-		ByZone:  make(map[*zone.Zone]*answer.Zone, len(out.Zones)),
+		Zones:   zone.NewSet(l.Zones),
+		ByZone:  make(map[*zone.Zone]*answer.Zone, len(l.Zones)),
 		Cookies: cookies,
-		Version: out.Config.Version,
-		UDPSize: uint16(out.Config.Limits.UDPSize),
-		TCPIdle: uint16(min(out.Config.Limits.TCPIdle/(100*time.Millisecond), 65535)),
+		Version: l.Config.Version,
+		UDPSize: uint16(l.Config.Limits.UDPSize),
+		TCPIdle: uint16(min(l.Config.Limits.TCPIdle/(100*time.Millisecond), 65535)),
 	}
-	if out.Config.NSID != "" {
-		st.NSID = []byte(out.Config.NSID)
+	if l.Config.NSID != "" {
+		st.NSID = []byte(l.Config.NSID)
 	}
-	for i, z := range out.Zones {
-		st.ByZone[z] = out.bound[i]
+	for i, z := range l.Zones {
+		st.ByZone[z] = l.bound[i]
 	}
-	st.Health.Store(health.NewSnapshot(len(out.Sites.Subjects())))
+	st.Health.Store(health.NewSnapshot(len(l.Sites.Subjects())))
 	return st
 }
 
 // Summary says in one line what was loaded.
-func (out *Loaded) Summary() string {
+func (l *Loaded) Summary() string {
 	records, steered := 0, 0
-	for _, z := range out.Zones {
+	for _, z := range l.Zones {
 		records += z.Records
 		steered += len(z.Steers)
 	}
 	return fmt.Sprintf("ok: %d zones with %d records, %d steered names, %d sites, %d targets to probe",
-		len(out.Zones), records, steered, out.Sites.Len(), len(out.targets))
+		len(l.Zones), records, steered, l.Sites.Len(), len(l.targets))
 }

@@ -3,7 +3,6 @@ package answer
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 
@@ -80,7 +79,7 @@ func (q *Question) packet() ([]byte, error) {
 		}
 		m.IsEdns0().Option = append(m.IsEdns0().Option, &dns.EDNS0_SUBNET{
 			Code: dns.EDNS0SUBNET, Family: family, SourceNetmask: uint8(c.Bits()),
-			Address: net.IP(c.Masked().Addr().AsSlice()),
+			Address: c.Masked().Addr().AsSlice(),
 		})
 	}
 	return m.Pack()
