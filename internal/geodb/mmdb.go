@@ -24,6 +24,9 @@ func parse(data []byte) (*geo.Source, error) {
 	if err := verify(db); err != nil {
 		return nil, fmt.Errorf("damaged: fetch it anew: %w", err)
 	}
+	if tooTangled(data, &db.Metadata) {
+		return nil, fmt.Errorf("damaged: more networks than its %d nodes can hold: fetch it anew", db.Metadata.NodeCount)
+	}
 	l := loader{db: db, builder: geo.NewSourceBuilder(), refs: make(map[uintptr]geo.Ref)}
 	if err := l.load(); err != nil {
 		return nil, err
@@ -92,20 +95,10 @@ var (
 )
 
 func (l *loader) load() error {
-	// A tree without shared branches has one leaf more than nodes. A damaged
-	// file may share them, and then have more leaves than there are atoms;
-	// empty leaves are asked for so that they can be counted too. (The library
-	// leaves out the known sharing: IPv4 under its aliases in IPv6.)
-	leaves, limit := uint(0), 2*l.db.Metadata.NodeCount+2
-	for network := range l.db.Networks(maxminddb.IncludeNetworksWithoutData()) {
-		if leaves++; leaves > limit {
-			return fmt.Errorf("damaged: more networks than its %d nodes can hold: fetch it anew", l.db.Metadata.NodeCount)
-		}
+	// Aliases of IPv4 within IPv6 are left out by the library.
+	for network := range l.db.Networks() {
 		if err := network.Err(); err != nil {
 			return fmt.Errorf("damaged: fetch it anew: %w", err)
-		}
-		if !network.Found() {
-			continue
 		}
 		ref, err := l.ref(network)
 		if err != nil {
