@@ -131,6 +131,7 @@ func (r *reader) include(at token, path string, origin []byte) {
 		r.wrong(at, "paths are taken from the folder of the zones", "%q: %v", path, err)
 		// What it would have held is not told as missing.
 		r.build.brokenSOA, r.build.brokenNS, r.build.broken = true, true, true
+		r.full = r.full || r.bytesLeft < 0
 		return
 	}
 	r.open = append(r.open, path)
@@ -138,7 +139,4 @@ func (r *reader) include(at token, path string, origin []byte) {
 	in.owner, in.ownerOf = bytes.Clone(r.owner), r.ownerOf
 	in.run()
 	r.open = r.open[:len(r.open)-1]
-	if r.bytesLeft < 0 {
-		r.full = true
-	}
 }

@@ -48,6 +48,7 @@ var layouts = map[dnswire.Type][]field{
 	dnswire.TypeSRV:   {{uint16Num, "priority"}, {uint16Num, "weight"}, {uint16Num, "port"}, {hostname, "target"}},
 	dnswire.TypeTXT:   {{charRest, "text"}},
 	typeSPF:           {{charRest, "text"}},
+	typeX25:           {{charString, "address"}},
 	dnswire.TypeHINFO: {{charString, "kind of machine"}, {charString, "system"}},
 	dnswire.TypeRP:    {{domain, "mailbox"}, {domain, "name of the text"}},
 	dnswire.TypeAFSDB: {{uint16Num, "subtype"}, {hostname, "host"}},
@@ -62,7 +63,10 @@ var layouts = map[dnswire.Type][]field{
 	},
 }
 
-const typeSPF dnswire.Type = 99
+const (
+	typeX25 dnswire.Type = 19
+	typeSPF dnswire.Type = 99
+)
 
 // readRData reads the words of a record into rec.rdata, which is scratch memory.
 func (r *reader) readRData(rec *record) bool {
