@@ -54,6 +54,28 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
+// TestMemoryOfALargeZone guards what a record costs while it is served.
+func TestMemoryOfALargeZone(t *testing.T) {
+	const n = 100_000
+	fsys := fstest.MapFS{"z": {Data: bigZone(n)}}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	z, list := Load(fsys, "z", exampleCom(t), Options{})
+	if z == nil {
+		t.Fatal(list[0])
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	each := (int64(after.HeapAlloc) - int64(before.HeapAlloc)) / n
+	t.Logf("%d octets for each record", each)
+	if each > 400 {
+		t.Errorf("%d octets for each record, want at most 400", each)
+	}
+	runtime.KeepAlive(z)
+	runtime.KeepAlive(fsys)
+}
+
 func mustWire(t testing.TB, name string) []byte {
 	t.Helper()
 	n, err := dnswire.ParseName(name)

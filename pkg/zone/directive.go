@@ -11,6 +11,9 @@ import (
 // maxIncludeDepth bounds files that include files; NSD stops there too.
 const maxIncludeDepth = 10
 
+// maxPath bounds the path of an included file, in octets.
+const maxPath = 1024
+
 var directives = []string{"$TTL", "$ORIGIN", "$INCLUDE", "$GENERATE"}
 
 // directive carries out the line that begins with "$" in the first column.
@@ -32,7 +35,7 @@ func (r *reader) directive() {
 		r.directiveGenerate(name, args)
 	default:
 		right := "$TTL, $ORIGIN, $INCLUDE or $GENERATE"
-		if near := diag.Nearest(string(word), directives); near != "" {
+		if near := diag.Nearest(string(word[:min(len(word), 16)]), directives); near != "" {
 			right = "did you mean " + near + "?"
 		}
 		r.wrong(name, right, "unknown directive %q", word)
@@ -104,9 +107,9 @@ func (r *reader) directiveInclude(name token, args []token) {
 			return
 		}
 	}
-	unescaped, err := appendOctets(nil, r.value(args[0]), 4096)
+	unescaped, err := appendOctets(nil, r.value(args[0]), maxPath)
 	if err != nil {
-		r.wrong(args[0], "", "bad path, %v", err)
+		r.wrong(args[0], "", "bad path %q", r.value(args[0]))
 		return
 	}
 	path, err := includePath(string(unescaped))

@@ -283,3 +283,22 @@ func TestColumnsCountCharacters(t *testing.T) {
 		}
 	}
 }
+
+func TestMessagesAreShortWhateverTheWord(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	text := verdictHead + long + " A 192.0.2.1\nx " + long + " y\nx A " + long + "\n$" + long + "\n$INCLUDE " + long +
+		"\nx MX 1 " + long + "\nx DS " + long + "\nx A 192.0.2.1 " + long + "\nx STEER " + long + "\n$GENERATE 1-2 " + long + " A 192.0.2.1\n"
+	start := time.Now()
+	_, list := Load(files("z", text), "z", exampleCom(t), Options{})
+	if len(list) != 10 {
+		t.Errorf("%d findings, want 10", len(list))
+	}
+	for _, d := range list {
+		if len(d.String()) > 2000 {
+			t.Errorf("finding of %d octets: %.100s…", len(d.String()), d)
+		}
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("took %v", took)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/dnswire"
 )
 
@@ -52,6 +53,15 @@ func typeOf(word []byte) (dnswire.Type, bool) {
 		return t, true
 	}
 	return dnswire.ParseType(string(word))
+}
+
+// nearestType returns the type that a misspelled word may mean, "" if none.
+func nearestType(word string) string {
+	const longest = 16 // the search takes time by the length
+	if len(word) > longest {
+		return ""
+	}
+	return diag.Nearest(word, typeWords)
 }
 
 func isType(word []byte) bool {

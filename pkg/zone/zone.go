@@ -25,7 +25,7 @@ type Zone struct {
 	Serial      uint32         // of the SOA
 	Steers      []Steer        // in the order of the file
 	Files       []string       // paths in the file system that were read: the zone file, then each $INCLUDE once
-	Records     int            // number of records, duplicates and STEERs not counted
+	Records     int            // number of records, STEERs included; a duplicate counts once
 
 	apex  *Node
 	nodes map[dnswire.Name]*Node
