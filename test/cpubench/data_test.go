@@ -1,0 +1,174 @@
+package cpubench
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+const (
+	staticNames = 10_000
+	networks    = 10_000
+	// queryPool is the number of different queries of a workload that draws
+	// them at random.
+	queryPool = 16_384
+)
+
+// sites are the places that steered names lead to, with the country whose
+// clients each serves and its weight.
+var sites = []struct {
+	name, country string
+	addr          netip.Addr
+	weight        int
+}{
+	{"fra", "DE", netip.MustParseAddr("192.0.2.1"), 1},
+	{"iad", "US", netip.MustParseAddr("192.0.2.2"), 2},
+	{"nrt", "JP", netip.MustParseAddr("192.0.2.3"), 3},
+	{"gru", "BR", netip.MustParseAddr("192.0.2.4"), 4},
+	{"jnb", "ZA", netip.MustParseAddr("192.0.2.5"), 1},
+	{"syd", "AU", netip.MustParseAddr("192.0.2.6"), 2},
+	{"lhr", "GB", netip.MustParseAddr("192.0.2.7"), 3},
+	{"cdg", "FR", netip.MustParseAddr("192.0.2.8"), 4},
+}
+
+// data is what all servers serve. It is the same in every run.
+type data struct {
+	rand *rand.Rand
+	// nets map clients to sites by index; they do not overlap.
+	nets map[netip.Prefix]int
+}
+
+func makeData() *data {
+	d := &data{rand: rand.New(rand.NewPCG(1, 2)), nets: map[netip.Prefix]int{}}
+	var used [1 << 16]bool // one network in each /16, so that none overlap
+	for len(d.nets) < networks {
+		a := d.address()
+		if key := a[0:2]; !used[binary.BigEndian.Uint16(key)] {
+			used[binary.BigEndian.Uint16(key)] = true
+			bits := 16 + d.rand.IntN(9)
+			d.nets[netip.PrefixFrom(netip.AddrFrom4(a), bits).Masked()] = d.rand.IntN(len(sites))
+		}
+	}
+	return d
+}
+
+// address draws a unicast address.
+func (d *data) address() [4]byte {
+	var a [4]byte
+	binary.BigEndian.PutUint32(a[:], d.rand.Uint32())
+	for a[0] == 0 || a[0] == 10 || a[0] == 127 || a[0] >= 224 {
+		a[0] = byte(d.rand.Uint32())
+	}
+	return a
+}
+
+// sortedNets returns the networks in a fixed order.
+func (d *data) sortedNets() []netip.Prefix {
+	out := make([]netip.Prefix, 0, len(d.nets))
+	for p := range d.nets {
+		out = append(out, p)
+	}
+	slices.SortFunc(out, func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) })
+	return out
+}
+
+func staticName(i int) string { return fmt.Sprintf("host-%05d.example.com.", i) }
+
+// zoneText returns the zone. steered is what stands there for the steered
+// names, in the server's own form.
+func (d *data) zoneText(steered string) string {
+	var b strings.Builder
+	b.WriteString(`$TTL 300
+@ SOA ns1 hostmaster 1 3600 600 604800 300
+@ NS ns1
+@ NS ns2
+ns1 A 192.0.2.53
+ns2 A 198.51.100.53
+` + steered)
+	for i := range staticNames {
+		fmt.Fprintf(&b, "host-%05d A 10.%d.%d.1\n", i, i>>8, i&255)
+	}
+	return b.String()
+}
+
+// workload is a set of queries and what a right answer looks like.
+type workload struct {
+	name    string
+	servers []string // who can answer it
+	queries [][]byte
+	rcode   byte
+	answers uint16
+}
+
+func (w workload) answeredBy(server string) bool { return slices.Contains(w.servers, server) }
+
+// right reports whether a reply is one to this workload.
+func (w workload) right(reply []byte) bool {
+	return len(reply) >= 12 && reply[2]&0x80 != 0 && reply[3]&0x0f == w.rcode && binary.BigEndian.Uint16(reply[6:]) == w.answers
+}
+
+// plain are the servers that can answer ordinary zones, steering those that can
+// answer by place and weight.
+var plain, steering = []string{"geodns", "gdnsd", "knot", "nsd"}, []string{"geodns", "gdnsd"}
+
+// workloads returns the loads in the order of the table.
+func workloads(d *data) []workload {
+	ws := []workload{
+		{name: "static A", servers: plain, answers: 1},
+		{name: "NXDOMAIN", servers: plain, rcode: dns.RcodeNameError},
+		{name: "geo by ECS", servers: steering, answers: 1},
+		{name: "weighted", servers: steering, answers: 1},
+	}
+	nets := d.sortedNets()
+	for i := range queryPool {
+		add := func(w *workload, name string, ecs *netip.Prefix) {
+			w.queries = append(w.queries, query(uint16(i), name, ecs))
+		}
+		add(&ws[0], staticName(d.rand.IntN(staticNames)), nil)
+		add(&ws[1], fmt.Sprintf("none-%05d.example.com.", d.rand.IntN(staticNames)), nil)
+		inside := nets[d.rand.IntN(len(nets))].Addr()
+		add(&ws[2], "geo.example.com.", new(netip.PrefixFrom(inside, 24)))
+		add(&ws[3], "weighted.example.com.", nil)
+	}
+	return ws
+}
+
+// query packs a question as resolvers ask it: with EDNS, and without RD.
+func query(id uint16, name string, ecs *netip.Prefix) []byte {
+	m := new(dns.Msg)
+	m.SetQuestion(name, dns.TypeA)
+	m.Id, m.RecursionDesired = id, false
+	opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}}
+	opt.SetUDPSize(1232)
+	if ecs != nil {
+		opt.Option = append(opt.Option, &dns.EDNS0_SUBNET{
+			Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: uint8(ecs.Bits()), Address: ecs.Addr().AsSlice(),
+		})
+	}
+	m.Extra = append(m.Extra, opt)
+	b, err := m.Pack()
+	if err != nil {
+		panic(err) // the names are our own
+	}
+	return b
+}
+
+func TestHistogramFindsPercentiles(t *testing.T) {
+	var h histogram
+	for i := 1; i <= 1000; i++ {
+		h.add(1000 * 1000 * 1)
+	}
+	h.add(50_000_000)
+	if p := h.percentile(50); p < 960_000 || p > 1_000_000 {
+		t.Errorf("p50 of a thousand times 1 ms is %v", p)
+	}
+	if p := h.percentile(100); p < 48_000_000 || p > 50_000_000 {
+		t.Errorf("p100 is %v, not about 50 ms", p)
+	}
+}

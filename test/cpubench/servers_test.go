@@ -1,0 +1,248 @@
+package cpubench
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/geodns-vipd/geodns/internal/geodb/geodbtest"
+	"github.com/geodns-vipd/geodns/pkg/geo"
+)
+
+// process is a running server.
+type process struct {
+	name string
+	addr netip.AddrPort
+	cmd  *exec.Cmd
+	log  bytes.Buffer
+}
+
+// starters write the files of each server into a folder and return the
+// command. A command that is not installed leaves the server out.
+var starters = []struct {
+	name, program string
+	command       func(t *testing.T, d *data, dir string, addr netip.AddrPort, threads int) *exec.Cmd
+}{
+	{"geodns", "", geodnsCommand},
+	{"gdnsd", "gdnsd", gdnsdCommand},
+	{"knot", "knotd", knotCommand},
+	{"nsd", "nsd", nsdCommand},
+}
+
+// startServers starts all servers that are there. They stay idle until it is
+// their turn, which costs the others nothing.
+func startServers(t *testing.T, d *data, place placement) []*process {
+	t.Helper()
+	// Debian puts name servers where an ordinary user's PATH does not look.
+	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")
+	var out []*process
+	for _, s := range starters {
+		if *server != "" && s.name != *server {
+			continue
+		}
+		if s.program != "" {
+			if _, err := exec.LookPath(s.program); err != nil {
+				t.Logf("%s is left out: %v", s.name, err)
+				continue
+			}
+		}
+		addr := freeAddr(t)
+		cmd := s.command(t, d, t.TempDir(), addr, place.threads)
+		out = append(out, startServer(t, s.name, addr, cmd, place))
+	}
+	return out
+}
+
+// startServer starts a server on its processors and waits until it answers.
+func startServer(t *testing.T, name string, addr netip.AddrPort, cmd *exec.Cmd, place placement) *process {
+	t.Helper()
+	p := &process{name: name, addr: addr, cmd: place.pin(cmd)}
+	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
+	// A group of its own, so that its children can be ended with it.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	exited := make(chan struct{})
+	go func() {
+		p.cmd.Wait()
+		close(exited)
+	}()
+	t.Cleanup(func() {
+		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGTERM)
+		select {
+		case <-exited:
+		case <-time.After(5 * time.Second):
+			syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+			<-exited
+		}
+	})
+	for deadline := time.Now().Add(time.Minute); !answers(addr); {
+		select {
+		case <-exited:
+			t.Fatalf("%s ended:\n%s", name, p.log.Bytes())
+		case <-time.After(20 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			syscall.Kill(-p.cmd.Process.Pid, syscall.SIGQUIT)
+			<-exited // the log is complete
+			t.Fatalf("%s does not answer at %v:\n%s", name, addr, p.log.Bytes())
+		}
+	}
+	return p
+}
+
+// answers reports whether a server answers at addr.
+func answers(addr netip.AddrPort) bool {
+	c, err := net.Dial("udp", addr.String())
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(100 * time.Millisecond))
+	c.Write(query(1, staticName(0), nil))
+	var b [replySize]byte
+	n, err := c.Read(b[:])
+	return err == nil && workload{answers: 1}.right(b[:n])
+}
+
+func freeAddr(t *testing.T) netip.AddrPort {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return netip.MustParseAddrPort(l.Addr().String())
+}
+
+// writeFiles writes files, by name, below dir.
+func writeFiles(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func geodnsCommand(t *testing.T, d *data, dir string, addr netip.AddrPort, threads int) *exec.Cmd {
+	bin := filepath.Join(dir, "geodns")
+	if out, err := exec.Command("go", "build", "-trimpath", "-o", bin, "../../cmd/geodns").CombinedOutput(); err != nil {
+		t.Fatalf("building geodns: %v\n%s", err, out)
+	}
+	places := geodbtest.Places{}
+	for p, site := range d.nets {
+		places[p.String()] = geo.Place{Country: sites[site].country}
+	}
+	geodbtest.WriteCountry(t, filepath.Join(dir, "country.mmdb"), places)
+	var defs, rules, weights []string
+	for _, s := range sites {
+		defs = append(defs, fmt.Sprintf("  %s: {addresses: [%v]}\n", s.name, s.addr))
+		rules = append(rules, fmt.Sprintf("      - {country: [%s], use: %s}\n", s.country, s.name))
+		weights = append(weights, fmt.Sprintf("%s: %d", s.name, s.weight))
+	}
+	writeFiles(t, dir, map[string]string{
+		"zones/example.com.zone": d.zoneText("geo 30 STEER geo\nweighted 30 STEER weighted\n"),
+		"zones/steering.yaml": "sites:\n" + strings.Join(defs, "") +
+			"policies:\n  geo:\n    geo:\n" + strings.Join(rules, "") + "      - {use: fra}\n" +
+			"  weighted: {weighted: {" + strings.Join(weights, ", ") + "}}\n",
+		"geodns.yaml": fmt.Sprintf(`listen: ["%v"]
+geo: {database: [country.mmdb]}
+admin: ""
+state: state
+limits: {workers: %d}
+`, addr, threads),
+	})
+	return exec.Command(bin, "serve", "-c", filepath.Join(dir, "geodns.yaml"))
+}
+
+func gdnsdCommand(t *testing.T, d *data, dir string, addr netip.AddrPort, threads int) *exec.Cmd {
+	var nets, names, dcs, weights strings.Builder
+	for _, p := range d.sortedNets() {
+		fmt.Fprintf(&nets, "%v => %s\n", p, sites[d.nets[p]].name)
+	}
+	for _, s := range sites {
+		fmt.Fprintf(&names, "%s, ", s.name)
+		fmt.Fprintf(&dcs, "%s => %v, ", s.name, s.addr)
+		fmt.Fprintf(&weights, "%s = [%v, %d], ", s.name, s.addr, s.weight)
+	}
+	writeFiles(t, dir, map[string]string{
+		"geoip/nets":        nets.String(),
+		"zones/example.com": d.zoneText("geo 30 DYNA geoip!geo\nweighted 30 DYNA weighted!weighted\n"),
+		"config": fmt.Sprintf(`options => {
+  listen => %v, udp_threads = %d, tcp_threads = 1, run_dir = %[3]s/run, state_dir = %[3]s/state
+}
+plugins => {
+  geoip => {
+    maps => { m => { datacenters => [%s], nets = nets } }
+    resources => { geo => { map => m, service_types = up, dcmap => { %s } } }
+  }
+  weighted => { weighted => { %s } }
+}
+`, addr, threads, dir, strings.TrimSuffix(names.String(), ", "), dcs.String(), weights.String()),
+	})
+	os.Mkdir(filepath.Join(dir, "run"), 0o755)
+	os.Mkdir(filepath.Join(dir, "state"), 0o755)
+	return exec.Command("gdnsd", "-c", dir, "start")
+}
+
+func knotCommand(t *testing.T, d *data, dir string, addr netip.AddrPort, threads int) *exec.Cmd {
+	writeFiles(t, dir, map[string]string{
+		"example.com.zone": d.zoneText(""),
+		"knot.conf": fmt.Sprintf(`server:
+    rundir: %[1]s
+    listen: %[2]v@%[3]d
+    udp-workers: %[4]d
+    tcp-workers: 1
+    background-workers: 1
+database:
+    storage: %[1]s
+log:
+  - target: stderr
+    any: warning
+zone:
+  - domain: example.com
+    storage: %[1]s
+    file: example.com.zone
+`, dir, addr.Addr(), addr.Port(), threads),
+	})
+	return exec.Command("knotd", "-c", filepath.Join(dir, "knot.conf"))
+}
+
+func nsdCommand(t *testing.T, d *data, dir string, addr netip.AddrPort, threads int) *exec.Cmd {
+	writeFiles(t, dir, map[string]string{
+		"example.com.zone": d.zoneText(""),
+		"nsd.conf": fmt.Sprintf(`server:
+    server-count: %d
+    ip-address: %v@%d
+    reuseport: yes
+    username: ""
+    zonesdir: "%[4]s"
+    pidfile: ""
+    zonelistfile: "%[4]s/zone.list"
+    xfrdfile: ""
+    xfrdir: "%[4]s"
+    rrl-ratelimit: 0
+    rrl-whitelist-ratelimit: 0
+remote-control:
+    control-enable: no
+zone:
+    name: example.com
+    zonefile: example.com.zone
+`, threads, addr.Addr(), addr.Port(), dir),
+	})
+	return exec.Command("nsd", "-d", "-c", filepath.Join(dir, "nsd.conf"))
+}
