@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -184,11 +183,12 @@ func (s *Server) bindUDP(a netip.AddrPort, former *inherited) (socks []*udpSocke
 			return socks, err
 		}
 		if a.Port() == 0 {
-			a, _, err = sockName(fd)
+			name, _, err := sockName(fd)
 			if err != nil {
 				unix.Close(fd)
 				return socks, err
 			}
+			a = netip.AddrPortFrom(a.Addr(), name.Port())
 		}
 		socks = append(socks, s.newUDPSocket(fd, a, len(socks)))
 	}
@@ -297,10 +297,4 @@ func bind(fd int, a netip.AddrPort) error {
 		return err
 	}
 	return unix.Bind(fd, &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16(), ZoneId: zone})
-}
-
-// sameSocket reports whether an inherited socket bound to have serves want.
-func sameSocket(have, want netip.AddrPort) bool {
-	return have == want || have.Port() == want.Port() && slices.Equal(have.Addr().AsSlice(), want.Addr().AsSlice()) &&
-		have.Addr().Zone() == want.Addr().Zone()
 }

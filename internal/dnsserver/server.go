@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -46,6 +47,11 @@ type Config struct {
 	// only. Port 0 means any port that is free in both. A link-local address
 	// needs its zone.
 	Addrs []netip.AddrPort
+
+	// Inherited are sockets of a former process that keep being served, in
+	// any order, as its [Server.Files] returned them. Only those of Addrs are
+	// taken; Listen closes every file in either case.
+	Inherited []*os.File
 
 	// Workers is the number of UDP sockets, each with its thread, per address;
 	// it bounds the queries that are answered at the same time. Default:
@@ -118,12 +124,16 @@ type Server struct {
 	// shards are the worker numbers that are free for TCP connections.
 	shards chan int
 
+	// stopping is set at the end of the service; after stopAt, set before it,
+	// nothing is read from TCP connections any more.
 	stopping atomic.Bool
+	stopAt   time.Time
+
 	tcpStats tcpCounters
 	panics   atomic.Uint64
 	quiet    throttle
 
-	// mu keeps Stats from using a descriptor that is being closed.
+	// mu keeps Stats and Files from using a descriptor that is being closed.
 	mu     sync.Mutex
 	closed bool
 }
@@ -156,6 +166,7 @@ func (s *Server) Run(ctx context.Context, h Handler) error {
 		running.Go(func() { s.acceptTCP(sock, h, &running) })
 	}
 	<-ctx.Done()
+	s.stopAt = time.Now().Add(stopGrace)
 	s.stopping.Store(true)
 	s.stopTCP()
 	running.Wait()

@@ -1,239 +1,158 @@
 package dnsserver
 
 import (
-	"bufio"
-	"encoding/binary"
 	"errors"
-	"io"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// listenBacklog is how many connections may wait to be accepted.
-const listenBacklog = 1024
-
-// maxBuffered is how much of answers is collected before it is written, when
-// queries came together.
-const maxBuffered = 64 << 10
-
-// tcpSocket is one bound socket; it listens once the server runs.
+// tcpSocket is a TCP socket, bound by Listen and listening from Run on.
 type tcpSocket struct {
-	fd   int
-	port uint16
-	ln   net.Listener // nil until openTCP
+	fd       int
+	addr     netip.AddrPort
+	listener *net.TCPListener
 }
 
-// bindTCP binds a socket without listening yet.
-func bindTCP(addr netip.AddrPort) (*tcpSocket, error) {
-	fd, err := socket(addr, unix.SOCK_STREAM)
+// bindTCP binds a without listening yet, so that clients are refused, and ask
+// elsewhere, until there is somebody who answers.
+func bindTCP(a netip.AddrPort, former *inherited) (*tcpSocket, error) {
+	if fds := former.take(unix.SOCK_STREAM, a); len(fds) > 0 {
+		for _, surplus := range fds[1:] {
+			unix.Close(surplus)
+		}
+		return &tcpSocket{fd: fds[0], addr: a}, nil
+	}
+	fd, err := unix.Socket(family(a.Addr()), unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
-	port, err := boundPort(fd)
+	// Connections of a former process in TIME_WAIT must not keep us out.
+	err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	if err == nil && a.Addr().Is6() {
+		err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
+	}
+	if err == nil {
+		err = bind(fd, a)
+	}
 	if err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
-	return &tcpSocket{fd: fd, port: port}, nil
+	return &tcpSocket{fd: fd, addr: a}, nil
 }
 
-func (t *tcpSocket) close() error {
-	if t.ln != nil {
-		_ = t.ln.Close() // closed already when the service was stopped
+// listen opens the socket for connections.
+func (t *tcpSocket) listen() error {
+	if err := unix.Listen(t.fd, backlog); err != nil {
+		return bindError("tcp", t.addr, err)
 	}
-	return unix.Close(t.fd)
-}
-
-// openTCP begins to listen at all TCP sockets.
-func (s *Server) openTCP() error {
-	for i, t := range s.tcp {
-		if err := unix.Listen(t.fd, listenBacklog); err != nil {
-			return &net.OpError{Op: "listen", Net: "tcp", Addr: net.TCPAddrFromAddrPort(s.addrs[i]), Err: os.NewSyscallError("listen", err)}
-		}
-		dup, err := unix.FcntlInt(uintptr(t.fd), unix.F_DUPFD_CLOEXEC, 0)
-		if err != nil {
-			return os.NewSyscallError("fcntl", err)
-		}
-		f := os.NewFile(uintptr(dup), "dns-tcp")
-		t.ln, err = net.FileListener(f) // duplicates once more
-		f.Close()
-		if err != nil {
-			return err
-		}
+	dup, err := unix.FcntlInt(uintptr(t.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("listen tcp %v: %w", t.addr, err)
 	}
+	f := os.NewFile(uintptr(dup), "tcp")
+	defer f.Close()
+	l, err := net.FileListener(f)
+	if err != nil {
+		return fmt.Errorf("listen tcp %v: %w", t.addr, err)
+	}
+	t.listener = l.(*net.TCPListener)
 	return nil
 }
 
-// stopTCP stops accepting and ends the wait of every connection for its next
-// query; answers under way are still written.
-func (s *Server) stopTCP() {
-	for _, t := range s.tcp {
-		_ = t.ln.Close() // nothing can be done about a failure
+func (t *tcpSocket) close() error {
+	err := unix.Close(t.fd)
+	if t.listener != nil {
+		t.listener.Close() // stopTCP may have closed it already
 	}
-	s.conns.stop()
+	return err
 }
 
-// acceptTCP accepts connections until the service stops.
-func (s *Server) acceptTCP(t *tcpSocket, h Handler, running *sync.WaitGroup) {
-	var pause backoff
+// openTCP makes all TCP sockets listen, or none.
+func (s *Server) openTCP() error {
+	var errs []error
+	for _, sock := range s.tcp {
+		errs = append(errs, sock.listen())
+	}
+	return errors.Join(errs...)
+}
+
+// stopGrace is how long connections have, at the end, to hand in the queries
+// that are on their way through the kernel.
+const stopGrace = 100 * time.Millisecond
+
+// stopTCP ends accepting, and reading after a short grace.
+func (s *Server) stopTCP() {
+	for _, sock := range s.tcp {
+		sock.listener.Close()
+	}
+	s.conns.each(func(c *conn) { c.tcp.SetReadDeadline(s.stopAt) })
+}
+
+// acceptTCP accepts connections until the listener is closed. Each is served
+// by a goroutine that running counts.
+func (s *Server) acceptTCP(sock *tcpSocket, h Handler, running *sync.WaitGroup) {
+	var errorsInRow backoff
 	for {
-		c, err := t.ln.Accept()
+		c, err := sock.listener.AcceptTCP()
 		switch {
 		case err == nil:
-			pause.reset()
+			errorsInRow.reset()
+			s.admit(c, h, running)
 		case s.stopping.Load() || errors.Is(err, net.ErrClosed):
 			return
 		default:
-			s.tcpStats.acceptErrors.Add(1)
-			if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-				s.conns.evictIdle(nil) // give a descriptor back
-				s.warn("no descriptors left for TCP connections", "err", err)
-			}
-			time.Sleep(pause.next())
-			continue
+			s.acceptFailed(sock, err)
+			time.Sleep(errorsInRow.next())
 		}
-		s.tcpStats.accepted.Add(1)
-		conn, evicted, ok := s.conns.add(c.(*net.TCPConn))
-		if evicted {
-			s.tcpStats.evicted.Add(1)
-		}
-		if !ok {
-			s.tcpStats.refused.Add(1)
-			reset(c.(*net.TCPConn))
-			continue
-		}
-		running.Go(func() {
-			s.serveTCP(conn, h)
-			s.conns.remove(conn)
-			c.Close()
-		})
 	}
 }
 
-// reset closes a connection without leaving anything behind here.
-func reset(c *net.TCPConn) {
-	_ = c.SetLinger(0) // then Close sends RST; else FIN, which will do
-	c.Close()
-}
-
-// serveTCP answers the queries of one connection, in their order, until it
-// ends, is idle for too long, or breaks a rule.
-func (s *Server) serveTCP(c *tcpConn, h Handler) {
-	r := bufio.NewReaderSize(c, 2048)
-	var query []byte
-	var out []byte
-	for served := 0; s.cfg.MaxQueriesPerConn == 0 || served < s.cfg.MaxQueriesPerConn; served++ {
-		var ok bool
-		if query, ok = s.readQuery(c, r, query); !ok {
-			break
-		}
-		out = s.answerTCP(c, h, query, out)
-		// Answers to queries that came together leave together.
-		if complete(r) && len(out) < maxBuffered && served+1 != s.cfg.MaxQueriesPerConn {
-			continue
-		}
-		if !s.flush(c, out) {
-			return
-		}
-		if out = out[:0]; cap(out) > 8<<10 {
-			out = nil // a rare long answer must not be held by an idle connection
-		}
+// acceptFailed makes room if descriptors have run out: an idle connection is
+// worth less than a new one.
+func (s *Server) acceptFailed(sock *tcpSocket, err error) {
+	s.tcpStats.acceptErrors.Add(1)
+	if s.quiet.allow("accept", time.Now()) {
+		s.cfg.Log.Warn("accepting over TCP", "listen", sock.addr, "open", s.conns.len(), "err", err)
 	}
-	s.flush(c, out)
-}
-
-// readQuery reads one query into buf; it reports false when the connection is
-// to be closed.
-func (s *Server) readQuery(c *tcpConn, r *bufio.Reader, buf []byte) ([]byte, bool) {
-	if r.Buffered() == 0 {
-		if !s.conns.idle(c) {
-			return nil, false
-		}
-		_ = c.SetReadDeadline(time.Now().Add(s.cfg.Idle)) // fails only on a closed connection, as the read will
-		if s.stopping.Load() {
-			return nil, false
-		}
-		_, err := r.Peek(1)
-		if s.conns.busy(c); err != nil {
-			s.noteEnd(err)
-			return nil, false
-		}
+	if !errors.Is(err, unix.EMFILE) && !errors.Is(err, unix.ENFILE) {
+		return
 	}
-	_ = c.SetReadDeadline(time.Now().Add(s.cfg.ReadTimeout))
-	var prefix [2]byte
-	if _, err := io.ReadFull(r, prefix[:]); err != nil {
-		s.noteEnd(err)
-		return nil, false
-	}
-	n := int(binary.BigEndian.Uint16(prefix[:]))
-	if n == 0 || n > s.cfg.MaxQuery {
-		s.tcpStats.garbage.Add(1)
-		return nil, false
-	}
-	if cap(buf) < n {
-		buf = make([]byte, n)
-	}
-	buf = buf[:n]
-	if _, err := io.ReadFull(r, buf); err != nil {
-		s.noteEnd(err)
-		return nil, false
-	}
-	return buf, true
-}
-
-// noteEnd counts a connection that was too slow.
-func (s *Server) noteEnd(err error) {
-	if errors.Is(err, os.ErrDeadlineExceeded) && !s.stopping.Load() {
-		s.tcpStats.timedOut.Add(1)
+	if c := s.conns.evictIdle(); c != nil {
+		s.evict(c)
 	}
 }
 
-// complete reports whether another whole query is in the buffer already.
-func complete(r *bufio.Reader) bool {
-	if r.Buffered() < 2 {
-		return false
+// admit starts serving a connection if the bounds allow it.
+func (s *Server) admit(tcp *net.TCPConn, h Handler, running *sync.WaitGroup) {
+	s.tcpStats.accepted.Add(1)
+	c := s.newConn(tcp, h)
+	evicted, ok := s.conns.admit(c)
+	if evicted != nil {
+		s.evict(evicted)
 	}
-	prefix, _ := r.Peek(2)
-	return r.Buffered() >= 2+int(binary.BigEndian.Uint16(prefix))
+	if !ok {
+		s.tcpStats.refused.Add(1)
+		reset(tcp)
+		return
+	}
+	running.Go(c.serve)
 }
 
-// answers holds memory for answers of any length; a connection borrows it
-// while one is made.
-var answers = sync.Pool{New: func() any { return new([maxMessage]byte) }}
-
-// answerTCP appends the answer to query, with its length, to out.
-func (s *Server) answerTCP(c *tcpConn, h Handler, query, out []byte) []byte {
-	s.tcpStats.queries.Add(1)
-	worker := <-s.shards
-	room := answers.Get().(*[maxMessage]byte)
-	reply := s.answer(h, worker, query, c.from, true, uint32(time.Now().Unix()), room[:0])
-	s.shards <- worker
-	if len(reply) == 0 {
-		s.tcpStats.silent.Add(1)
-	} else {
-		out = binary.BigEndian.AppendUint16(out, uint16(len(reply)))
-		out = append(out, reply...)
-	}
-	answers.Put(room)
-	return out
+// evict closes a connection that the table has dropped. Its goroutine notices.
+func (s *Server) evict(c *conn) {
+	s.tcpStats.evicted.Add(1)
+	c.tcp.Close()
 }
 
-// flush writes what is collected; it reports whether the client took it.
-func (s *Server) flush(c *tcpConn, out []byte) bool {
-	if len(out) == 0 {
-		return true
-	}
-	_ = c.SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout)) // fails only on a closed connection, as the write will
-	_, err := c.Write(out)
-	if err != nil {
-		s.noteEnd(err)
-	}
-	return err == nil
+// reset closes a connection at once, so that the kernel has nothing to keep.
+func reset(tcp *net.TCPConn) {
+	_ = tcp.SetLinger(0)
+	tcp.Close()
 }
-

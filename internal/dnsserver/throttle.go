@@ -31,13 +31,6 @@ func (t *throttle) allow(kind string, now time.Time) bool {
 	return true
 }
 
-// warn logs msg if no line of the same message was logged within a minute.
-func (s *Server) warn(msg string, args ...any) {
-	if s.quiet.allow(msg, time.Now()) {
-		s.cfg.Log.Warn(msg, args...)
-	}
-}
-
 // answer calls the handler and turns a panic into silence: a packet that
 // meets a bug must not end the service for everybody else.
 func (s *Server) answer(h Handler, worker int, packet []byte, from netip.AddrPort, tcp bool, now uint32, out []byte) (reply []byte) {

@@ -1,0 +1,171 @@
+package dnsserver
+
+import (
+	"container/list"
+	"net/netip"
+	"sync"
+)
+
+// connTable knows the open TCP connections, whose they are, and for how long
+// they have been idle. It says which one must go when a bound is reached.
+type connTable struct {
+	maxConns, maxPerClient int
+
+	mu      sync.Mutex
+	all     map[*conn]struct{}
+	clients map[netip.Prefix]*clientConns
+	idle    list.List // of *conn; the longest idle one in front
+}
+
+// clientConns are the connections of one client.
+type clientConns struct {
+	open int
+	idle list.List // of *conn, as above
+}
+
+func newConnTable(maxConns, maxPerClient int) *connTable {
+	return &connTable{
+		maxConns: maxConns, maxPerClient: maxPerClient,
+		all: make(map[*conn]struct{}), clients: make(map[netip.Prefix]*clientConns),
+	}
+}
+
+// clientOf returns the prefix whose connections are counted together: an IPv4
+// address, or an IPv6 /56, which is what one subscriber commonly has.
+func clientOf(a netip.Addr) netip.Prefix {
+	bits := 32
+	if a.Is6() {
+		bits = 56
+	}
+	p, err := a.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return p
+}
+
+// admit adds c as a connection that is idle. If a bound is reached, the
+// connection that has been idle for longest goes instead: it is returned, no
+// longer counted, and the caller closes it. ok is false if there is none.
+func (t *connTable) admit(c *conn) (evicted *conn, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	client := t.clients[c.client]
+	switch {
+	case client != nil && client.open >= t.maxPerClient:
+		evicted = front(&client.idle)
+	case len(t.all) >= t.maxConns:
+		evicted = front(&t.idle)
+	default:
+		t.add(c)
+		return nil, true
+	}
+	if evicted == nil {
+		return nil, false
+	}
+	t.drop(evicted)
+	t.add(c)
+	return evicted, true
+}
+
+// evictIdle drops the connection that has been idle for longest, or returns
+// nil if there is none. The caller closes it.
+func (t *connTable) evictIdle() *conn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := front(&t.idle)
+	if c != nil {
+		t.drop(c)
+	}
+	return c
+}
+
+// setBusy says that c has begun to send a query. It returns false if c was
+// dropped to make room.
+func (t *connTable) setBusy(c *conn) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, ok := t.all[c]; !ok {
+		return false
+	}
+	t.unlist(c)
+	return true
+}
+
+// setIdle says that c has nothing left to be answered.
+func (t *connTable) setIdle(c *conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, ok := t.all[c]; ok {
+		t.list(c)
+	}
+}
+
+// remove drops c, if it is still there.
+func (t *connTable) remove(c *conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, ok := t.all[c]; ok {
+		t.drop(c)
+	}
+}
+
+// each calls f for every connection.
+func (t *connTable) each(f func(*conn)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for c := range t.all {
+		f(c)
+	}
+}
+
+// len returns how many connections are open.
+func (t *connTable) len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.all)
+}
+
+func (t *connTable) add(c *conn) {
+	client := t.clients[c.client]
+	if client == nil {
+		client = &clientConns{}
+		t.clients[c.client] = client
+	}
+	client.open++
+	t.all[c] = struct{}{}
+	t.list(c)
+}
+
+func (t *connTable) drop(c *conn) {
+	t.unlist(c)
+	delete(t.all, c)
+	client := t.clients[c.client]
+	client.open--
+	if client.open == 0 {
+		delete(t.clients, c.client)
+	}
+}
+
+// list puts c at the end of the idle ones, and unlist takes it out.
+func (t *connTable) list(c *conn) {
+	t.unlist(c)
+	c.idleAll = t.idle.PushBack(c)
+	c.idleClient = t.clients[c.client].idle.PushBack(c)
+}
+
+func (t *connTable) unlist(c *conn) {
+	if c.idleAll == nil {
+		return
+	}
+	t.idle.Remove(c.idleAll)
+	t.clients[c.client].idle.Remove(c.idleClient)
+	c.idleAll, c.idleClient = nil, nil
+}
+
+func front(l *list.List) *conn {
+	if e := l.Front(); e != nil {
+		return e.Value.(*conn)
+	}
+	return nil
+}
