@@ -1,0 +1,42 @@
+// Package e2e tests geodns from outside: the real binary, real sockets on
+// loopback, real files. What a test says of an answer it works out by means of
+// its own, never by the code under test.
+//
+// Tests that measure time run one by one, and the others in parallel. Ports are
+// whatever is free.
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// binary is the program under test.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "geodns-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	// Others must be able to run it too: a test becomes another user.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	binary = filepath.Join(dir, "geodns")
+	build := exec.Command("go", "build", "-o", binary, "github.com/geodns-vipd/geodns/cmd/geodns")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "build geodns:", err)
+		return 1
+	}
+	return m.Run()
+}
