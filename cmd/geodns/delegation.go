@@ -50,7 +50,7 @@ agree.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		resolver, err := parseResolver(verify)
 		if err != nil {
-			return &usageError{"delegation", err}
+			return &usageError{cmd.CommandPath(), err}
 		}
 		z, err := findZone(cmd, file, args[0])
 		if err != nil {

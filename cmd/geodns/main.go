@@ -48,7 +48,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case errors.Is(err, errTold):
 		return exitFailed
 	case errors.As(err, &misuse):
-		fmt.Fprintf(stderr, "geodns: %v\nsee: geodns %s --help\n", misuse.err, misuse.command)
+		fmt.Fprintf(stderr, "geodns: %v\nsee: %s --help\n", misuse.err, misuse.command)
 		return exitMisused
 	}
 	fmt.Fprintf(stderr, "geodns: %v\n", err)
@@ -67,7 +67,7 @@ func (e *usageError) Error() string { return e.err.Error() }
 func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return &usageError{cmd.Name(), err}
+			return &usageError{cmd.CommandPath(), err}
 		}
 		return nil
 	}
@@ -89,7 +89,7 @@ Exit codes: 0 done, 1 it is not so or could not be done, 2 wrong command line.`,
 		Args:          usage(cobra.NoArgs),
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd.Name(), err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd.CommandPath(), err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(serveCommand(), demoCommand(), checkCommand(), explainCommand(), statusCommand(), delegationCommand())
 	return root
