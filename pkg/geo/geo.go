@@ -9,6 +9,14 @@
 // a [Table]; [Table.Lookup] is what a query costs. All but the builder are
 // immutable once built and safe for concurrent use.
 //
+// What it costs: an [Index] of a City database (4 million IPv4 and 1.5 million
+// IPv6 ranges, 200,000 places) holds 70 MiB, with an ASN database merged in
+// 90 MiB. A [Table] costs 5 bytes for each IPv4 range and 9 for each IPv6
+// range of its classes (up to 256 of them); 50 policies that go by country, all
+// different, take about 5 seconds to compile and 250 MiB. A look-up takes 20 to
+// 40 ns (IPv4) and 75 to 130 ns (IPv6), by the size of the table. TestBudget
+// and the benchmarks measure this.
+//
 // IPv4 and IPv6 are two separate address spaces. An IPv4-mapped IPv6 address
 // (::ffff:192.0.2.1) is its IPv4 address everywhere.
 package geo
