@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/geodns-vipd/geodns/internal/config"
@@ -44,6 +45,17 @@ func Load(cfg config.Geodns) (*Loaded, diag.List) { return new(loader).load(cfg)
 // loader loads again and again, and keeps what did not change.
 type loader struct {
 	databases databases
+
+	mu      sync.Mutex
+	watched []string // of the last attempt
+}
+
+// lastWatched returns the files and folders of the last attempt, good or not:
+// a mistake in any of them may be mended there.
+func (l *loader) lastWatched() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.watched
 }
 
 func (l *loader) load(cfg config.Geodns) (*Loaded, diag.List) {
@@ -68,6 +80,9 @@ func (l *loader) load(cfg config.Geodns) (*Loaded, diag.List) {
 	}
 	list = append(list, b.review()...)
 	list.Sort()
+	l.mu.Lock()
+	l.watched = out.Watched
+	l.mu.Unlock()
 	if list.HasErrors() {
 		return nil, list
 	}

@@ -39,8 +39,13 @@ func (s *Server) reloadLoop(ctx context.Context) error {
 	}
 }
 
-// watched returns the files whose change calls for a reload.
-func (s *Server) watched() []string { return s.live.Load().Watched }
+// watched returns the files whose change calls for a reload: those that are
+// served, and those of an attempt that was refused.
+func (s *Server) watched() []string {
+	all := slices.Concat(s.live.Load().Watched, s.loader.lastWatched())
+	slices.Sort(all)
+	return slices.Compact(all)
+}
 
 // reloadNow loads everything anew and swaps it in, or keeps what is served and
 // says why. Health carries over; a new target is probed first.
