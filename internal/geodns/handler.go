@@ -32,7 +32,7 @@ func newHandler(workers int, count *metrics.Counters) *handler {
 	return h
 }
 
-// Answer implements dnsio.Handler: one load of the state, and from it one
+// Answer implements dnsserver.Handler: one load of the state, and from it one
 // of the health.
 func (h *handler) Answer(worker int, packet []byte, from netip.AddrPort, tcp bool, now uint32, out []byte) []byte {
 	req := answer.Request{From: from, TCP: tcp, Now: now}

@@ -16,7 +16,7 @@ import (
 	"github.com/geodns-vipd/geodns/internal/config"
 	"github.com/geodns-vipd/geodns/internal/control"
 	"github.com/geodns-vipd/geodns/internal/daemon"
-	"github.com/geodns-vipd/geodns/internal/dnsio"
+	"github.com/geodns-vipd/geodns/internal/dnsserver"
 	"github.com/geodns-vipd/geodns/internal/metrics"
 	"github.com/geodns-vipd/geodns/internal/state"
 	"github.com/geodns-vipd/geodns/pkg/answer"
@@ -169,8 +169,8 @@ func (s *Server) swap(loaded *Loaded) func(*health.Board) {
 }
 
 // bind opens all listeners.
-func (s *Server) bind() (*dnsio.Server, *control.Server, error) {
-	dns, err := dnsio.Listen(s.dnsConfig())
+func (s *Server) bind() (*dnsserver.Server, *control.Server, error) {
+	dns, err := dnsserver.Listen(s.dnsConfig())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -200,7 +200,7 @@ func (s *Server) becomeUser() error {
 }
 
 // serve runs all goroutines until ctx ends or one of them fails.
-func (s *Server) serve(ctx context.Context, dns *dnsio.Server, admin *control.Server) error {
+func (s *Server) serve(ctx context.Context, dns *dnsserver.Server, admin *control.Server) error {
 	g, ctx := errgroup.WithContext(ctx)
 	s.admin = admin.Addr()
 	for _, a := range dns.Addrs() {

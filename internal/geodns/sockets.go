@@ -4,14 +4,14 @@ import (
 	"cmp"
 	"runtime"
 
-	"github.com/geodns-vipd/geodns/internal/dnsio"
+	"github.com/geodns-vipd/geodns/internal/dnsserver"
 	"github.com/geodns-vipd/geodns/internal/metrics"
 )
 
 // dnsConfig is what the DNS server is told.
-func (s *Server) dnsConfig() dnsio.Config {
+func (s *Server) dnsConfig() dnsserver.Config {
 	l := s.Config.Limits
-	return dnsio.Config{
+	return dnsserver.Config{
 		Addrs:             s.Config.Listen,
 		Workers:           s.perAddress(),
 		MaxConns:          l.TCPConnections,
@@ -24,13 +24,12 @@ func (s *Server) dnsConfig() dnsio.Config {
 // perAddress is the number of threads that answer UDP at one address.
 func (s *Server) perAddress() int { return cmp.Or(s.Config.Limits.Workers, runtime.GOMAXPROCS(0)) }
 
-// threads is the number of questions that can be answered at once: one for
-// each UDP socket, and as many for TCP as one address has workers. It is known
+// threads is the number of questions that can be answered at once. It is known
 // before the sockets are, so that what counts is there at the first check.
-func (s *Server) threads() int { return s.perAddress() * (len(s.Config.Listen) + 1) }
+func (s *Server) threads() int { return s.perAddress() + dnsserver.TCPShards }
 
 // samples names the statistics of the sockets for the metrics.
-func samples(st dnsio.Stats) []metrics.Sample {
+func samples(st dnsserver.Stats) []metrics.Sample {
 	count := func(name, help string, n uint64) metrics.Sample {
 		return metrics.Sample{Name: name, Help: help, Counter: true, Value: float64(n)}
 	}
