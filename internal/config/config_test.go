@@ -83,6 +83,9 @@ func TestDefaults(t *testing.T) {
 func TestPathsAreRelativeToTheFile(t *testing.T) {
 	f := write(t, "zones: z\nstate: s\ngeo: {database: [builtin, a.mmdb, /b.mmdb]}\nadmin_token_file: tok\n")
 	dir := filepath.Dir(f)
+	if err := os.WriteFile(filepath.Join(dir, "tok"), []byte("secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	got, list := Load(f, nil)
 	if len(list) > 0 {
 		t.Fatal(text(list))

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -44,6 +45,7 @@ func (c *converter) options() Geodns {
 		o.Databases = append(o.Databases, db)
 	}
 	c.admin(&o)
+	c.token(&o)
 	c.servers(&o)
 	if o.State == "" {
 		c.list.Errorf(c.source("state").pos, "a folder such as /var/lib/geodns", "state is empty")
@@ -141,6 +143,20 @@ func (c *converter) admin(o *Geodns) {
 	}
 	if err != nil || port == "" {
 		c.list.Errorf(c.source("admin").pos, `an address and a port, such as "127.0.0.1:8053", or "" for none`, "%q is no address to listen at", o.Admin)
+	}
+}
+
+// token checks that the file of the admin token can be read and holds one.
+func (c *converter) token(o *Geodns) {
+	if o.AdminTokenFile == "" {
+		return
+	}
+	data, err := os.ReadFile(o.AdminTokenFile)
+	switch {
+	case err != nil:
+		c.list.Errorf(c.source("admin_token_file").pos, "a file with one line, the token", "%s: %v", o.AdminTokenFile, plain(err))
+	case strings.TrimSpace(string(data)) == "":
+		c.list.Errorf(c.source("admin_token_file").pos, "a file with one line, the token", "%s is empty", o.AdminTokenFile)
 	}
 }
 
