@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net"
 	"net/netip"
 	"slices"
 	"testing"
@@ -8,6 +9,14 @@ import (
 
 	"github.com/miekg/dns"
 )
+
+// slowest is how long a reply may take.
+const slowest = 2 * time.Second
+
+// dialerFrom returns a dialer that sends from an address of this machine.
+func dialerFrom(local string) *net.Dialer {
+	return &net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(local)}, Timeout: slowest}
+}
 
 // asker asks one server over one socket.
 type asker struct {
@@ -19,13 +28,13 @@ type asker struct {
 // dial returns an asker for addr over "udp" or "tcp".
 func dial(t testing.TB, network, addr string) *asker {
 	t.Helper()
-	conn, err := dns.DialTimeout(network, addr, 2*time.Second)
+	conn, err := dns.DialTimeout(network, addr, slowest)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
 	conn.UDPSize = 4096
-	return &asker{conn: conn, timeout: 2 * time.Second}
+	return &asker{conn: conn, timeout: slowest}
 }
 
 // query makes a question; a valid subnet goes along as client subnet.
