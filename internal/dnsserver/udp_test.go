@@ -1,0 +1,435 @@
+package dnsserver
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// dialUDP returns a connected socket: it takes answers from that address only.
+func dialUDP(t testing.TB, to netip.AddrPort) *net.UDPConn {
+	t.Helper()
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// ask sends query and returns the answer, or "" after a while.
+func ask(t testing.TB, c *net.UDPConn, query string, wait time.Duration) string {
+	t.Helper()
+	if _, err := c.Write([]byte(query)); err != nil {
+		t.Fatal(err)
+	}
+	c.SetReadDeadline(time.Now().Add(wait))
+	buf := make([]byte, 65536)
+	n, err := c.Read(buf)
+	if os.IsTimeout(err) {
+		return ""
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(buf[:n])
+}
+
+const patience = 5 * time.Second
+
+func TestUDPAnswersOverBothFamilies(t *testing.T) {
+	s, h, _ := start(t, Config{Addrs: []netip.AddrPort{loopback4, loopback6}, Workers: 2})
+	for _, a := range s.Addrs() {
+		c := dialUDP(t, a)
+		want := c.LocalAddr().(*net.UDPAddr).AddrPort().String()
+		if got := ask(t, c, "who", patience); got != want {
+			t.Errorf("%v: the handler saw %q, want %q", a, got, want)
+		}
+	}
+	if d := time.Now().Unix() - int64(h.now.Load()); d < 0 || d > 2 {
+		t.Errorf("now is off by %d s", d)
+	}
+}
+
+// TestUDPAnswersFromTheAddressAsked would time out otherwise: connected sockets
+// take nothing from another address.
+func TestUDPAnswersFromTheAddressAsked(t *testing.T) {
+	for _, c := range []struct{ wildcard, asked string }{
+		{"0.0.0.0:0", "127.0.0.1"}, {"0.0.0.0:0", "127.0.0.2"}, {"0.0.0.0:0", "127.9.8.7"}, {"[::]:0", "::1"},
+	} {
+		s, _, stop := start(t, Config{Addrs: []netip.AddrPort{netip.MustParseAddrPort(c.wildcard)}, Workers: 1})
+		conn := dialUDP(t, netip.AddrPortFrom(netip.MustParseAddr(c.asked), s.Addrs()[0].Port()))
+		if got := ask(t, conn, "hello", patience); got != "hello" {
+			t.Errorf("%s asked at %s: got %q", c.wildcard, c.asked, got)
+		}
+		stop()
+	}
+}
+
+func TestUDPAnswersLinkLocalClients(t *testing.T) {
+	ifis, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ifi := range ifis {
+		addrs, _ := ifi.Addrs()
+		for _, a := range addrs {
+			p, err := netip.ParsePrefix(a.String())
+			if err != nil || !p.Addr().Is6() || !p.Addr().IsLinkLocalUnicast() {
+				continue
+			}
+			for _, listen := range []netip.Addr{netip.IPv6Unspecified(), p.Addr().WithZone(ifi.Name)} {
+				s, _, stop := start(t, Config{Addrs: []netip.AddrPort{netip.AddrPortFrom(listen, 0)}, Workers: 1})
+				c := dialUDP(t, netip.AddrPortFrom(p.Addr().WithZone(ifi.Name), s.Addrs()[0].Port()))
+				if got := ask(t, c, "who", patience); !strings.HasPrefix(got, "[fe80:") || strings.Contains(got, "%") {
+					t.Errorf("listening on %v: the handler saw %q", listen, got)
+				}
+				stop()
+			}
+			return
+		}
+	}
+	t.Skip("no interface with a link-local address")
+}
+
+func TestUDPDropsAreCounted(t *testing.T) {
+	s, _, _ := start(t, Config{Addrs: []netip.AddrPort{loopback4}, Workers: 1})
+	c := dialUDP(t, s.Addrs()[0])
+	full := strings.Repeat("x", maxDatagram)
+	if got := ask(t, c, full, patience); got != full {
+		t.Errorf("a query of %d bytes: got %d bytes", len(full), len(got))
+	}
+	for _, query := range []string{full + "x", "silence", "panic"} {
+		if got := ask(t, c, query, 50*time.Millisecond); got != "" {
+			t.Errorf("got an answer of %d bytes", len(got))
+		}
+	}
+	sendRaw(t, s.Addrs()[0], 0, "from port 0")
+	want := UDPStats{Received: 5, Sent: 1, Oversized: 1, PortZero: 1, Silent: 2}
+	eventually(t, fmt.Sprintf("counts %+v", want), func() bool { return s.Stats().UDP == want })
+	if n := s.Stats().Panics; n != 1 {
+		t.Errorf("%d panics counted", n)
+	}
+	if got := ask(t, c, "still there", patience); got != "still there" {
+		t.Errorf("after all that: got %q", got)
+	}
+}
+
+// sendRaw sends a datagram with any source port. UDP allows a checksum of zero.
+func sendRaw(t *testing.T, to netip.AddrPort, srcPort uint16, payload string) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_UDP)
+	if err == unix.EPERM {
+		t.Skip("needs CAP_NET_RAW")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	n := 8 + len(payload)
+	b := []byte{byte(srcPort >> 8), byte(srcPort), byte(to.Port() >> 8), byte(to.Port()), byte(n >> 8), byte(n), 0, 0}
+	if err := unix.Sendto(fd, append(b, payload...), 0, &unix.SockaddrInet4{Addr: to.Addr().As4()}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestUDPLeavesGroupsUnanswered asks the broadcast address of the loopback
+// network, which a wildcard socket hears.
+func TestUDPLeavesGroupsUnanswered(t *testing.T) {
+	s, _, _ := start(t, Config{Addrs: []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:0")}, Workers: 1})
+	c, err := net.ListenUDP("udp4", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	all := netip.AddrPortFrom(netip.MustParseAddr("127.255.255.255"), s.Addrs()[0].Port())
+	if _, err := c.WriteToUDPAddrPort([]byte("hello"), all); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "received", func() bool { return s.Stats().UDP.Received == 1 })
+	if st := s.Stats().UDP; st.NotUnicast != 1 || st.Sent != 0 {
+		t.Errorf("got %+v", st)
+	}
+}
+
+func TestToUnicastTellsGroupsFromAddresses(t *testing.T) {
+	v4 := func(ours, dst string) (c control) {
+		c.hdr.Level, c.hdr.Type = unix.IPPROTO_IP, unix.IP_PKTINFO
+		copy(c.data[4:], netip.MustParseAddr(ours).AsSlice())
+		copy(c.data[8:], netip.MustParseAddr(dst).AsSlice())
+		return c
+	}
+	v6 := func(dst string) (c control) {
+		c.hdr.Level, c.hdr.Type = unix.IPPROTO_IPV6, unix.IPV6_PKTINFO
+		copy(c.data[:], netip.MustParseAddr(dst).AsSlice())
+		return c
+	}
+	whole := unix.CmsgSpace(unix.SizeofInet6Pktinfo)
+	for _, c := range []struct {
+		name string
+		control
+		n    int
+		want bool
+	}{
+		{"own address", v4("192.0.2.1", "192.0.2.1"), whole, true},
+		{"address not looked up", v4("0.0.0.0", "192.0.2.1"), whole, true},
+		{"broadcast of the net", v4("192.0.2.1", "192.0.2.255"), whole, false},
+		{"broadcast, not looked up", v4("0.0.0.0", "255.255.255.255"), whole, false},
+		{"all hosts", v4("192.0.2.1", "224.0.0.1"), whole, false},
+		{"IPv6 address", v6("2001:db8::1"), whole, true},
+		{"IPv6 all nodes", v6("ff02::1"), whole, false},
+		{"cut off", v6("2001:db8::1"), unix.CmsgLen(4), false},
+		{"no message", v6("2001:db8::1"), 0, false},
+		{"of another kind", control{}, whole, false},
+	} {
+		if got := c.toUnicast(c.n); got != c.want {
+			t.Errorf("%s: got %v", c.name, got)
+		}
+	}
+}
+
+func TestTurnRoundLeavesTheWayBackToRouting(t *testing.T) {
+	c := control{hdr: unix.Cmsghdr{Level: unix.IPPROTO_IP}, data: [24]byte{7, 7, 7, 7, 0, 0, 0, 0, 192, 0, 2, 1}}
+	c.turnRound()
+	if want := [12]byte{0, 0, 0, 0, 192, 0, 2, 1, 192, 0, 2, 1}; [12]byte(c.data[:12]) != want {
+		t.Errorf("IPv4: got %v", c.data)
+	}
+	c = control{hdr: unix.Cmsghdr{Level: unix.IPPROTO_IPV6}, data: [24]byte{0: 0x20, 16: 7}}
+	if c.turnRound(); c.data[16] != 0 {
+		t.Errorf("IPv6 global: got %v", c.data)
+	}
+	c = control{hdr: unix.Cmsghdr{Level: unix.IPPROTO_IPV6}, data: [24]byte{0: 0xfe, 1: 0x80, 16: 7}}
+	if c.turnRound(); c.data[16] != 7 {
+		t.Errorf("IPv6 link-local: got %v", c.data)
+	}
+}
+
+// TestUDPAnswersManySources asks 10,000 times from 100 sockets, each with a
+// window, over all workers, and gets its own answer each time.
+func TestUDPAnswersManySources(t *testing.T) {
+	s, _, _ := start(t, Config{Addrs: []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:0")}, Workers: 4})
+	to := netip.AddrPortFrom(loopback4.Addr(), s.Addrs()[0].Port())
+	var clients sync.WaitGroup
+	for i := range 100 {
+		c := dialUDP(t, to)
+		clients.Go(func() {
+			for round := range 10 {
+				if err := burst(c, fmt.Sprintf("%d/%d/", i, round), 10); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	clients.Wait()
+	st := s.Stats().UDP
+	if st.Received != 10000 || st.Sent != 10000 {
+		t.Errorf("got %+v", st)
+	}
+	for i, u := range s.udp {
+		if u.counters.received.Load() == 0 {
+			t.Errorf("socket %d got nothing: the sockets do not share the port", i)
+		}
+	}
+}
+
+// burst sends n queries at once and waits for all answers.
+func burst(c *net.UDPConn, prefix string, n int) error {
+	open := map[string]bool{}
+	for i := range n {
+		q := fmt.Sprint(prefix, i)
+		open[q] = true
+		if _, err := c.Write([]byte(q)); err != nil {
+			return err
+		}
+	}
+	c.SetReadDeadline(time.Now().Add(patience))
+	buf := make([]byte, 512)
+	for len(open) > 0 {
+		n, err := c.Read(buf)
+		if err != nil {
+			return fmt.Errorf("%d answers missing: %w", len(open), err)
+		}
+		if !open[string(buf[:n])] {
+			return fmt.Errorf("answer %q to nothing that was asked", buf[:n])
+		}
+		delete(open, string(buf[:n]))
+	}
+	return nil
+}
+
+// TestUDPStopAnswersWhatIsQueued fills the queue before anything is read, and
+// ends the service at once.
+func TestUDPStopAnswersWhatIsQueued(t *testing.T) {
+	s, err := Listen(Config{Addrs: []netip.AddrPort{loopback4, loopback6}, Workers: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 150
+	var conns []*net.UDPConn
+	for _, a := range s.Addrs() {
+		c := dialUDP(t, a)
+		for i := range n {
+			fmt.Fprintf(c, "%d", i)
+		}
+		conns = append(conns, c)
+	}
+	stop := run(t, s, newEcho(s))
+	stop()
+	for _, c := range conns {
+		c.SetReadDeadline(time.Now().Add(patience))
+		buf := make([]byte, 64)
+		for i := range n {
+			if _, err := c.Read(buf); err != nil {
+				t.Fatalf("%v: %d of %d answers: %v", c.RemoteAddr(), i, n, err)
+			}
+		}
+	}
+}
+
+// flood sends without waiting until done is closed.
+func flood(t *testing.T, to netip.AddrPort, done chan struct{}) {
+	c := dialUDP(t, to)
+	for {
+		select {
+		case <-done:
+			return
+		default:
+			c.Write([]byte("flood"))
+		}
+	}
+}
+
+func TestUDPStopEndsUnderLoad(t *testing.T) {
+	s, _, stop := start(t, Config{Addrs: []netip.AddrPort{loopback4}, Workers: 1})
+	done := make(chan struct{})
+	var senders sync.WaitGroup
+	for range 2 {
+		senders.Go(func() { flood(t, s.Addrs()[0], done) })
+	}
+	time.Sleep(50 * time.Millisecond)
+	begin := time.Now()
+	stop()
+	if took := time.Since(begin); took > drainTime+2*time.Second {
+		t.Errorf("the end took %v", took)
+	}
+	close(done)
+	senders.Wait()
+}
+
+// TestUDPSendErrorsAreNotFatal gives the second of three replies a destination
+// that the kernel refuses.
+func TestUDPSendErrorsAreNotFatal(t *testing.T) {
+	s, err := Listen(Config{Addrs: []netip.AddrPort{loopback4}, Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	c := dialUDP(t, s.Addrs()[0])
+	for i := range 3 {
+		fmt.Fprintf(c, "%d", i)
+	}
+	u, b := s.udp[0], newBatch(false)
+	n, errno := b.receive(u.fd, true)
+	if n != 3 || errno != 0 {
+		t.Fatalf("received %d: %v", n, errno)
+	}
+	replies := s.askHandler(u, b, n, newEcho(s))
+	broadcast := [4]byte{255, 255, 255, 255} // EACCES without SO_BROADCAST
+	copy(b.from[1][4:], broadcast[:])
+	s.sendReplies(u, b, replies)
+	if sent, failed := u.counters.sent.Load(), u.counters.sendErrors.Load(); sent != 2 || failed != 1 {
+		t.Errorf("%d sent, %d failed", sent, failed)
+	}
+}
+
+// TestUDPReceiveErrorsBackOff reads from a descriptor that is no socket.
+func TestUDPReceiveErrorsBackOff(t *testing.T) {
+	s, err := Listen(Config{Addrs: []netip.AddrPort{loopback4}, Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := s.udp[0]
+	null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(u.fd)
+	u.fd = null
+	stop := run(t, s, newEcho(s))
+	time.Sleep(300 * time.Millisecond)
+	stop()
+	if n := s.Stats().UDP.ReceiveErrors; n < 2 || n > 15 {
+		t.Errorf("%d errors in 300 ms", n)
+	}
+}
+
+func TestUDPGrowsTheBufferOfALongReply(t *testing.T) {
+	s, _, _ := start(t, Config{Addrs: []netip.AddrPort{loopback4}, Workers: 1})
+	c := dialUDP(t, s.Addrs()[0])
+	for range 2 {
+		if got := ask(t, c, "large", patience); len(got) != 40000 {
+			t.Errorf("got %d bytes", len(got))
+		}
+		if got := ask(t, c, "small", patience); got != "small" {
+			t.Errorf("got %q", got)
+		}
+	}
+}
+
+func TestStatsCountWhatTheKernelDropped(t *testing.T) {
+	s, err := Listen(Config{Addrs: []netip.AddrPort{loopback4}, Workers: 1, SocketBuffer: 4096})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	c := dialUDP(t, s.Addrs()[0])
+	const n = 100
+	for range n {
+		c.Write(bytes.Repeat([]byte{1}, 500))
+	}
+	st := s.Stats().UDP
+	if st.QueueFull == 0 || st.QueueFull > n {
+		t.Errorf("got %+v", st)
+	}
+}
+
+// TestUDPAllocatesNothingPerQuery serves 100,000 queries. The clients and the
+// runtime allocate a little of their own.
+func TestUDPAllocatesNothingPerQuery(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
+	s, err := Listen(Config{Addrs: []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:0")}, Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, s, bareEcho{})
+	load := newLoad(t, netip.AddrPortFrom(loopback4.Addr(), s.Addrs()[0].Port()), 32)
+	load.rounds(100)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	const rounds = 3200
+	load.rounds(rounds)
+	runtime.ReadMemStats(&after)
+	queries := rounds * 32
+	if n := after.Mallocs - before.Mallocs; n > uint64(queries)/1000 {
+		t.Errorf("%d allocations for %d queries", n, queries)
+	}
+}
+
+// bareEcho answers with the query and costs nothing itself.
+type bareEcho struct{}
+
+func (bareEcho) Answer(_ int, packet []byte, _ netip.AddrPort, _ bool, _ uint32, out []byte) []byte {
+	return append(out, packet...)
+}
