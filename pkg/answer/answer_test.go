@@ -139,8 +139,10 @@ func testPolicies() map[string]*policy.Spec {
 		{Use: first("", 0, "iad", "fra")},
 	}}
 	out := map[string]*policy.Spec{
-		"web":      web,
-		"big":      site("big"),
+		"web": web,
+		"big": site("big"),
+		"half": {Kind: policy.KindWeighted, Name: "half", Targets: []policy.Target{
+			{Spec: site("fra"), Weight: 1}, {Spec: site("iad"), Weight: 1}}},
 		"fallback": first("fallback", policy.ServeFallback, "fra"),
 		"nodata":   first("nodata", policy.ServeNoData, "fra"),
 		"servfail": first("servfail", policy.ServeServFail, "fra"),
@@ -149,7 +151,7 @@ func testPolicies() map[string]*policy.Spec {
 }
 
 // load reads the zones of a transcript.
-func load(t *testing.T, head string) *world {
+func load(t testing.TB, head string) *world {
 	t.Helper()
 	w := &world{sites: policy.NewSites(testSites), state: &State{ByZone: map[*zone.Zone]*Zone{}}}
 	var zones []*zone.Zone
@@ -166,7 +168,7 @@ func load(t *testing.T, head string) *world {
 	return w
 }
 
-func (w *world) zone(t *testing.T, name, text string) *zone.Zone {
+func (w *world) zone(t testing.TB, name, text string) *zone.Zone {
 	t.Helper()
 	origin, err := dnswire.ParseName(name)
 	if err != nil {
@@ -287,4 +289,3 @@ func render(t *testing.T, reply []byte) string {
 	}
 	return b.String()
 }
-

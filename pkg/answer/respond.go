@@ -19,6 +19,7 @@ type Responder struct {
 	reply  dnswire.Reply
 	ecs    dnswire.ECS
 	cookie [24]byte
+	input  policy.Input
 	choice policy.Choice
 	chain  chain
 	lower  [dnswire.MaxName]byte

@@ -26,10 +26,11 @@ func (r *Responder) steer(st *State, req Request, z *Zone, owner []byte, res zon
 		r.addAddresses(z, set)
 		return
 	}
-	in := policy.Input{Client: r.client(req), Family: family(t), Health: st.Health.Load(), Draw: r.Draw}
-	r.trace.into(&in)
+	in := &r.input // in the responder, because it escapes
+	*in = policy.Input{Client: r.client(req), Family: family(t), Health: st.Health.Load(), Draw: r.Draw}
+	r.trace.into(in)
 	p, c := z.Policies[res.Node.Steer], &r.choice
-	p.Pick(&in, c)
+	p.Pick(in, c)
 	r.trace.picked(p, c)
 	if r.ecs.Source > 0 {
 		// The scope of a chain is the longest of its links'.
