@@ -78,7 +78,10 @@ func (l *loader) load(cfg config.Geodns) (*Loaded, diag.List) {
 	for _, z := range out.Zones {
 		out.bound = append(out.bound, b.bind(z, &list))
 	}
-	list = append(list, b.review()...)
+	if !list.HasErrors() {
+		// A zone that could not be read would leave its policies unused.
+		list = append(list, b.review()...)
+	}
 	list.Sort()
 	l.mu.Lock()
 	l.watched = out.Watched

@@ -68,6 +68,7 @@ func (s *Server) reloadNow(ctx context.Context, why string) {
 	}
 	s.checker.do(ctx, func(context.Context) {
 		s.checker.configure(loaded.targets, fresh, results, s.swap(loaded))
+		s.forgetGone(loaded.targets)
 	})
 	s.loadedWell(list)
 	s.Log.Info("reloaded", "cause", why, "zones", len(loaded.Zones), "took", time.Since(begin).Round(time.Millisecond))
@@ -180,6 +181,17 @@ func (s *Server) number(l *live) {
 			}
 		}
 	}
+}
+
+// forgetGone drops the series of sites, addresses and checks that are not there
+// any more; it must run in the board's goroutine.
+func (s *Server) forgetGone(targets []target) {
+	keys := make([]health.Key, len(targets))
+	for i, t := range targets {
+		keys[i] = t.Key
+	}
+	s.metrics.Forget(keys)
+	s.publishHealth(s.live.Load(), s.checker.board)
 }
 
 // publishHealth tells the metrics the state of every address.

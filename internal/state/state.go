@@ -38,7 +38,7 @@ func Open(path string) (*Dir, error) {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("state: %s: %w", path, ErrLocked)
+			return nil, fmt.Errorf("state folder %s: %w", path, ErrLocked)
 		}
 		return nil, fmt.Errorf("state: lock %s: %w", path, err)
 	}
