@@ -24,6 +24,7 @@ import (
 	"net/http"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -41,14 +42,14 @@ type Metrics struct {
 	registry  *prometheus.Registry
 	checks    *prometheus.CounterVec
 	durations *prometheus.HistogramVec
-	siteUp    *prometheus.GaugeVec
-	addressUp *prometheus.GaugeVec
+	health    atomic.Pointer[[]AddressHealth]
 	configOK  prometheus.Gauge
 	databases *prometheus.GaugeVec
 
 	mu       sync.Mutex
 	loadedAt time.Time
 	probed   map[checkLabels]bool // series that exist
+	kept     map[checkLabels]bool // series that may exist; nil for any
 }
 
 type checkLabels struct{ site, check string }
@@ -63,8 +64,6 @@ func New(workers int, version string) *Metrics {
 			Name: "geodns_check_duration_seconds", Help: "How long probes took, from connect to the last byte read or the failure.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 		}, []string{"site", "check"}),
-		siteUp:    gaugeVec("site_up", "Whether any address of a site is up.", "site"),
-		addressUp: gaugeVec("address_up", "Whether an address is up.", "site", "address"),
 		configOK: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "geodns_config_ok", Help: "Whether the last load of the files was good; if not, older ones are served."}),
 		databases: gaugeVec("geo_database_build_timestamp_seconds", "When the data of a geo database were put together.", "database"),
@@ -73,7 +72,7 @@ func New(workers int, version string) *Metrics {
 	m.reserveFixed()
 	info := gaugeVec("build_info", "Constant 1, with the version.", "version", "goversion")
 	info.WithLabelValues(version, runtime.Version()).Set(1)
-	m.registry.MustRegister(m.Counters, m.checks, m.durations, m.siteUp, m.addressUp, m.configOK, m.databases, info,
+	m.registry.MustRegister(m.Counters, m.checks, m.durations, healthCollector{m}, m.configOK, m.databases, info,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "geodns_config_last_reload_success_timestamp_seconds", Help: "When the files were last loaded well.",
 		}, func() float64 { return float64(m.lastLoad().UnixNano()) / 1e9 }),
@@ -99,12 +98,16 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
 }
 
-// ObserveCheck counts one probe.
+// ObserveCheck counts one probe. The late result of a check that [Metrics.Forget]
+// has dropped does not bring its series back.
 func (m *Metrics) ObserveCheck(k health.Key, r health.Result) {
 	labels := checkLabels{k.Site, k.Check}
 	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.kept != nil && !m.kept[labels] {
+		return
+	}
 	m.probed[labels] = true
-	m.mu.Unlock()
 	result := "no_verdict"
 	switch r.Verdict {
 	case health.Pass:
@@ -122,30 +125,20 @@ type AddressHealth struct {
 	Up            bool
 }
 
-// SetHealth replaces the states of all addresses; a site is up if any of its
-// addresses is.
-func (m *Metrics) SetHealth(states []AddressHealth) {
-	up := map[string]bool{}
-	for _, s := range states {
-		up[s.Site] = up[s.Site] || s.Up
-		m.addressUp.WithLabelValues(s.Site, s.Address).Set(number(s.Up))
-	}
-	for site, isUp := range up {
-		m.siteUp.WithLabelValues(site).Set(number(isUp))
-	}
-}
+// SetHealth replaces the states of all addresses in one step; a site is up if
+// any of its addresses is. It keeps states.
+func (m *Metrics) SetHealth(states []AddressHealth) { m.health.Store(&states) }
 
-// Forget drops the series of sites, addresses and checks that are gone: it
-// keeps those of the given keys.
+// Forget drops the series of checks that are gone: it keeps those of the given
+// keys, and from now on takes results of no others.
 func (m *Metrics) Forget(keep []health.Key) {
-	m.siteUp.Reset()
-	m.addressUp.Reset()
-	kept := map[checkLabels]bool{}
+	kept := make(map[checkLabels]bool, len(keep))
 	for _, k := range keep {
 		kept[checkLabels{k.Site, k.Check}] = true
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.kept = kept
 	for labels := range m.probed {
 		if !kept[labels] {
 			match := prometheus.Labels{"site": labels.site, "check": labels.check}
@@ -178,40 +171,6 @@ func (m *Metrics) lastLoad() time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.loadedAt
-}
-
-// Sample is one value of a server's statistics.
-type Sample struct {
-	Name    string // without the prefix geodns_server_
-	Help    string
-	Counter bool // it only grows
-	Value   float64
-}
-
-// AddServer adds the statistics of the server's sockets, read at each scrape.
-// The names must not change from one call of stats to the next.
-func (m *Metrics) AddServer(stats func() []Sample) {
-	m.registry.MustRegister(&serverCollector{stats})
-}
-
-type serverCollector struct{ stats func() []Sample }
-
-// Describe implements prometheus.Collector.
-func (c *serverCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, s := range c.stats() {
-		ch <- desc("server_"+s.Name, s.Help)
-	}
-}
-
-// Collect implements prometheus.Collector.
-func (c *serverCollector) Collect(ch chan<- prometheus.Metric) {
-	for _, s := range c.stats() {
-		kind := prometheus.GaugeValue
-		if s.Counter {
-			kind = prometheus.CounterValue
-		}
-		ch <- prometheus.MustNewConstMetric(desc("server_"+s.Name, s.Help), kind, s.Value)
-	}
 }
 
 func number(b bool) float64 {

@@ -98,12 +98,33 @@ func TestSeriesOfWhatIsGoneDisappear(t *testing.T) {
 		m.SetHealth([]AddressHealth{{site, "192.0.2.1", true}})
 	}
 	m.Forget([]health.Key{key("fra")})
+	m.ObserveCheck(key("iad"), health.Result{Verdict: health.Fail}) // under way while it was dropped
 	m.SetHealth([]AddressHealth{{"fra", "192.0.2.1", false}})
 	text := scrape(t, m)
 	wantLine(t, text, `geodns_checks_total{check="web",result="pass",site="fra"} 1`)
 	wantLine(t, text, `geodns_site_up{site="fra"} 0`)
 	wantLine(t, text, `geodns_check_duration_seconds_bucket{check="web",site="fra",le="0.005"} 1`)
 	wantNone(t, text, "iad")
+}
+
+func TestSitesAreUpWhileAnAddressIs(t *testing.T) {
+	m := New(1, "v1")
+	wantNone(t, scrape(t, m), "site_up")
+	m.SetHealth([]AddressHealth{{"fra", "192.0.2.1", false}, {"fra", "2001:db8::1", true}, {"iad", "192.0.2.2", false}, {"iad", "192.0.2.2", false}})
+	text := scrape(t, m)
+	wantLine(t, text, `geodns_site_up{site="fra"} 1`)
+	wantLine(t, text, `geodns_site_up{site="iad"} 0`)
+	wantLine(t, text, `geodns_address_up{address="192.0.2.1",site="fra"} 0`)
+}
+
+// TestLabelsOfAnyBytes has names that would make a scrape fail.
+func TestLabelsOfAnyBytes(t *testing.T) {
+	m := New(1, "v1")
+	m.Query(0, m.ZoneBase("\xff."), 1, 0, false)
+	m.Inc(0, m.AnswerSlot("a\x00b", "\xff"))
+	text := scrape(t, m)
+	wantLine(t, text, "geodns_queries_total{rcode=\"NOERROR\",type=\"A\",zone=\"\uFFFD.\"} 1")
+	wantLine(t, text, "geodns_answers_total{policy=\"a\uFFFDb\",site=\"\uFFFD\"} 1")
 }
 
 func TestLoad(t *testing.T) {

@@ -61,13 +61,19 @@ const (
 
 // ZoneBase returns the number by which questions for a zone are counted.
 func (c *Counters) ZoneBase(zone string) uint32 {
-	return c.reserve(zonePrefix+zone, uint32(len(typeLabels)*len(rcodeLabels)))
+	return c.reserve(zonePrefix+label(zone), uint32(len(typeLabels)*len(rcodeLabels)))
 }
 
 // AnswerSlot returns the number by which answers of a policy with a site are
 // counted.
 func (c *Counters) AnswerSlot(policy, site string) uint32 {
-	return c.reserve(answerPrefix+policy+"\x00"+site, 1)
+	return c.reserve(answerPrefix+label(policy)+"\x00"+label(site), 1)
+}
+
+// label returns s as the value of a label, which must be UTF-8 and here holds
+// no NUL.
+func label(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 // Query counts one question that was answered; base is that of its zone.
