@@ -17,7 +17,7 @@ import (
 // reloadLoop reloads when files change and on a hangup.
 func (s *Server) reloadLoop(ctx context.Context) error {
 	changes := make(chan struct{}, 1)
-	w := &watch.Watcher{Paths: s.watched, Log: s.Log}
+	w := &watch.Watcher{Paths: s.watched, Stale: s.stale, Log: s.Log}
 	var g errgroup.Group
 	g.Go(func() error {
 		return w.Run(ctx, func() {
@@ -37,6 +37,19 @@ func (s *Server) reloadLoop(ctx context.Context) error {
 			s.reloadNow(ctx, "changed files")
 		}
 	}
+}
+
+// staleness returns a function that tells whether any file of a configuration
+// has changed since now. The first round of checks can take seconds between
+// the first load and the first look of the watcher.
+func staleness(cfg config.Geodns) func() bool {
+	inv, _ := takeInventory(cfg)
+	paths := slices.Concat(inv.watched, cfg.Databases)
+	if cfg.File != "" {
+		paths = append(paths, cfg.File)
+	}
+	before := watch.Fingerprint(paths)
+	return func() bool { return watch.Fingerprint(paths) != before }
 }
 
 // watched returns the files whose change calls for a reload: those that are

@@ -43,6 +43,7 @@ type Server struct {
 	checker *checker
 	handler *handler
 	loader  loader
+	stale   func() bool // whether files changed since the first load began
 
 	admin     string   // address of the admin listener
 	listening []string // addresses of the DNS listeners
@@ -92,6 +93,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.dir.Close()
+	s.stale = staleness(s.Config)
 	loaded, list := s.loader.load(s.Config)
 	if list.HasErrors() {
 		return &findingsError{list}

@@ -40,7 +40,11 @@ type Watcher struct {
 	Quiet time.Duration
 	// Poll is how often the files are looked at even without an event.
 	Poll time.Duration
-	Log  *slog.Logger
+	// Stale is asked once, when every later change will be noticed: whether
+	// something changed before that, such as since the files were read. It may
+	// be nil; see [Fingerprint].
+	Stale func() bool
+	Log   *slog.Logger
 }
 
 // Run calls changed after each change until ctx ends. changed runs in Run's
@@ -54,8 +58,11 @@ func (w *Watcher) Run(ctx context.Context, changed func()) error {
 	} else {
 		defer events.Close()
 	}
-	seen := w.fingerprint()
+	seen := Fingerprint(w.Paths())
 	w.subscribe(events)
+	if w.Stale != nil && w.Stale() {
+		changed()
+	}
 	ticker := time.NewTicker(poll)
 	defer ticker.Stop()
 	settle := time.NewTimer(time.Hour)
@@ -74,7 +81,7 @@ func (w *Watcher) Run(ctx context.Context, changed func()) error {
 		case <-settle.C:
 		case <-ticker.C:
 		}
-		now := w.fingerprint()
+		now := Fingerprint(w.Paths())
 		if now == seen {
 			continue
 		}
@@ -97,7 +104,7 @@ func (w *Watcher) steady(ctx context.Context, quiet time.Duration, now *uint64) 
 			return false
 		case <-time.After(quiet):
 		}
-		next := w.fingerprint()
+		next := Fingerprint(w.Paths())
 		if next == *now {
 			return true
 		}
@@ -132,11 +139,12 @@ func (w *Watcher) subscribe(events *fsnotify.Watcher) {
 	}
 }
 
-// fingerprint returns a number that differs when any watched file does: by
-// name, size, time, and inode, following symbolic links.
-func (w *Watcher) fingerprint() uint64 {
+// Fingerprint returns a number that differs when any of the files, or of those
+// in the folders, does: by name, size, time, and inode, following symbolic
+// links.
+func Fingerprint(paths []string) uint64 {
 	h := fnv.New64a()
-	for _, p := range w.Paths() {
+	for _, p := range paths {
 		fi, err := os.Stat(p)
 		if err != nil {
 			fmt.Fprintln(h, p, "missing")

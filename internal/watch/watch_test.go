@@ -96,3 +96,29 @@ func TestFolderBehindLinks(t *testing.T) {
 	}
 	expect(t, ch, "link switched")
 }
+
+func TestChangesBeforeTheFirstLook(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir+"/a.zone", "1")
+	before := Fingerprint([]string{dir})
+	for _, c := range []struct {
+		what   string
+		change func()
+		want   int
+	}{
+		{"nothing", func() {}, 0},
+		{"a changed file", func() { write(t, dir+"/a.zone", "22") }, 1},
+	} {
+		c.change()
+		ctx, cancel := context.WithCancel(context.Background())
+		reported := 0
+		w := &Watcher{
+			Paths: func() []string { return []string{dir} },
+			Stale: func() bool { cancel(); return Fingerprint([]string{dir}) != before },
+			Log:   slog.New(slog.DiscardHandler),
+		}
+		if err := w.Run(ctx, func() { reported++ }); err != nil || reported != c.want {
+			t.Errorf("%s: %d changes reported, want %d (%v)", c.what, reported, c.want, err)
+		}
+	}
+}

@@ -63,8 +63,9 @@ func start(t testing.TB, dir string, args ...string) *server {
 }
 
 var (
-	readyLine  = regexp.MustCompile(`msg=ready listen=("[^"]*"|\S+) admin=(\S+)`)
-	reloadLine = regexp.MustCompile(`msg=reloaded `)
+	readyLine   = regexp.MustCompile(`msg=ready listen=("[^"]*"|\S+) admin=(\S+)`)
+	reloadLine  = regexp.MustCompile(`msg=reloaded `)
+	refusedLine = regexp.MustCompile(`msg="reload refused`)
 )
 
 func (s *server) awaitReady() {
