@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -154,8 +155,8 @@ func readTables(path string, out map[string]uint32) {
 		if _, known := out[words[1]]; known {
 			continue
 		}
-		if id, ok := number(words[0]); ok {
-			out[words[1]] = id
+		if id, err := strconv.ParseUint(words[0], 0, 32); err == nil {
+			out[words[1]] = uint32(id)
 		}
 	}
 }

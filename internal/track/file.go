@@ -1,0 +1,111 @@
+package track
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// filePoll is how often a file is read where no event of its folder told of a
+// change: on a network file system, or while the folder does not exist.
+const filePoll = time.Second
+
+// File is a file that holds a number.
+type File struct {
+	Name, Path string
+	Init       bool // written at the start with InitValue, if it does not exist
+	InitValue  int
+	Overwrite  bool // even if it exists
+}
+
+// Prepare writes the file where that is asked for.
+func (f *File) Prepare() error {
+	if !f.Init {
+		return nil
+	}
+	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if f.Overwrite {
+		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	file, err := os.OpenFile(f.Path, flags, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(file, f.InitValue)
+	return errors.Join(err, file.Close())
+}
+
+// Run watches until ctx ends. The number's changes are told within
+// milliseconds. A file that is missing or holds no number counts as 0, as in
+// keepalived.
+func (f *File) Run(ctx context.Context, tell Tell) {
+	last := f.read()
+	tell(last)
+	w, err := fsnotify.NewWatcher()
+	var events <-chan fsnotify.Event
+	if err == nil {
+		defer w.Close()
+		events = w.Events
+	}
+	watching := false
+	poll := time.NewTicker(filePoll)
+	defer poll.Stop()
+	for {
+		if w != nil && !watching {
+			// The folder, not the file: a file is often replaced by a rename.
+			watching = w.Add(filepath.Dir(f.Path)) == nil
+		}
+		if now := f.read(); now != last {
+			last = now
+			tell(now)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-poll.C:
+		case ev, ok := <-events:
+			if !ok {
+				events = nil
+			} else if ev.Name == filepath.Dir(f.Path) && ev.Has(fsnotify.Remove) {
+				watching = false
+			}
+		}
+	}
+}
+
+// read returns what the file says now.
+func (f *File) read() News {
+	n := News{Kind: KindFile, Name: f.Name}
+	file, err := os.Open(f.Path)
+	if err != nil {
+		n.Text = "cannot be read, counts as 0"
+		return n
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, 64))
+	if err != nil {
+		n.Text = "cannot be read, counts as 0"
+		return n
+	}
+	word, _, _ := bytes.Cut(bytes.TrimSpace(data), []byte("\n"))
+	v, err := strconv.ParseInt(string(bytes.TrimSpace(word)), 10, 32)
+	if err != nil {
+		n.Text = "holds no number, counts as 0"
+		return n
+	}
+	n.Up, n.Value = true, int(v)
+	n.Text = fmt.Sprintf("holds %d", v)
+	return n
+}
