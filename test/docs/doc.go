@@ -9,7 +9,7 @@
 //	<!-- hidden file: PATH     this comment, to its end, is a file that need not be shown
 //	<!-- job: NAME -->         the next block's command goes on in the background
 //	<!-- stop: NAME -->        Ctrl-C for that command
-//	<!-- soon -->              the next block's commands are repeated until they print this
+//	<!-- soon -->              each command of the next block is repeated until it prints this
 //	<!-- exit: N -->           the last command of the next block ends with this code (else 0)
 //	<!-- as: COMMAND -->       what is run in place of the next block's command
 //	<!-- not run: REASON -->   the next block is for the eye

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,6 +44,8 @@ type port struct{ shown, real string }
 // shownPorts are the ports of all examples: DNS, admin, web sites. They keep
 // their distances, which geodns demo counts by.
 var shownPorts = []int{5300, 5301, 5380}
+
+var demoCommand = regexp.MustCompile(`\bgeodns demo\b( (down|up) \w+)?`)
 
 func newWorld(t *testing.T, bin string) *world {
 	t.Helper()
@@ -86,9 +89,12 @@ func isFree(base int) bool {
 	return true
 }
 
-// real puts the ports in use in the place of those shown, and shown does the
-// reverse.
+// real puts the ports in use in the place of those shown, also of the one that
+// geodns demo has by default; shown does the reverse.
 func (w *world) real(s string) string {
+	if !strings.Contains(s, "--port") {
+		s = demoCommand.ReplaceAllString(s, "$0 --port "+w.ports[0].shown)
+	}
 	for _, p := range w.ports {
 		s = strings.ReplaceAll(s, p.shown, p.real)
 	}
@@ -103,7 +109,7 @@ func (w *world) shown(s string) string {
 }
 
 // folder begins an empty folder. Geo databases are at hand in geo/, as they
-// would be after a download.
+// would be after a download, and the program in bin/, as after a build.
 func (w *world) folder() {
 	w.t.Helper()
 	w.stopAll()
@@ -113,6 +119,9 @@ func (w *world) folder() {
 	}
 	w.dir, w.refused = dir, false
 	if err := os.MkdirAll(filepath.Join(dir, "geo"), 0o755); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.Symlink(w.bin, filepath.Join(dir, "bin")); err != nil {
 		w.t.Fatal(err)
 	}
 	geodbtest.WriteCity(w.t, filepath.Join(dir, "geo/GeoLite2-City.mmdb"), geodbtest.Places{
