@@ -15,6 +15,7 @@ import (
 // sockets to another, with fewer workers than sockets, and ends.
 func TestTakingOverLosesNoQuery(t *testing.T) {
 	old, _, stopOld := start(t, Config{Addrs: []netip.AddrPort{loopback4, loopback6}, Workers: 3})
+	awaitTCP(t, old)
 	var done atomic.Bool
 	var asked, taken atomic.Int64
 	var clients sync.WaitGroup

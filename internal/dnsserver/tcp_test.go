@@ -91,15 +91,24 @@ func startTCP(t testing.TB, cfg Config) (*Server, netip.AddrPort, func()) {
 	t.Helper()
 	cfg.Addrs, cfg.Workers = []netip.AddrPort{loopback4}, 2
 	s, _, stop := start(t, cfg)
-	eventually(t, "listening", func() bool {
-		c, err := net.DialTimeout("tcp", s.Addrs()[0].String(), patience)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
-	eventually(t, "that connection is gone", func() bool { return s.Stats().TCP.Accepted == 1 && s.conns.len() == 0 })
+	awaitTCP(t, s)
 	return s, s.Addrs()[0], stop
+}
+
+// awaitTCP returns when s listens, and the connections that tried it are gone.
+func awaitTCP(t testing.TB, s *Server) {
+	t.Helper()
+	for _, a := range s.Addrs() {
+		eventually(t, "listening", func() bool {
+			c, err := net.DialTimeout("tcp", a.String(), patience)
+			if err == nil {
+				c.Close()
+			}
+			return err == nil
+		})
+	}
+	tried := uint64(len(s.Addrs()))
+	eventually(t, "those connections are gone", func() bool { return s.Stats().TCP.Accepted == tried && s.conns.len() == 0 })
 }
 
 func TestTCPRefusesUntilRun(t *testing.T) {

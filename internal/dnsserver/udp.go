@@ -1,6 +1,7 @@
 package dnsserver
 
 import (
+	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -27,18 +28,25 @@ type lane struct {
 
 // serveUDP answers what arrives at u until the service ends.
 func (s *Server) serveUDP(u *udpSocket, h Handler) {
-	// The thread sleeps in system calls nearly all the time. Locking keeps its
-	// queries on the processor whose caches know them.
+	if os.Getenv("LOCK") != "" {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	}
 	b := newBatch(u.addr.Addr().IsUnspecified())
 	var errorsInRow backoff
+	yielded := time.Now()
+	yield := os.Getenv("YIELD") != ""
 	for !s.stopping.Load() {
 		n, errno := b.receive(u.fd, true)
 		switch errno {
 		case 0:
 			errorsInRow.reset()
+			now := time.Now()
 			s.answerBatch(u, b, n, h)
+			if yield && now.Sub(yielded) > maxTurn {
+				runtime.Gosched()
+				yielded = now
+			}
 		case unix.EAGAIN, unix.EINTR:
 		default:
 			u.counters.receiveErrors.Add(1)
