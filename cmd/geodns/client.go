@@ -24,7 +24,7 @@ type clientFlags struct {
 
 func (f *clientFlags) add(cmd *cobra.Command) {
 	configFlag(cmd, &f.config)
-	cmd.Flags().StringArrayVar(&f.servers, "server", nil, "admin URL of a running server, repeatable (default: servers of the configuration, else the socket in its state folder)")
+	cmd.Flags().StringArrayVar(&f.servers, "server", nil, "admin URL of a running server, or unix: and the path of its socket; repeatable (default: servers of the configuration, else the socket in its state folder)")
 	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "file with the bearer token")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 }
@@ -59,6 +59,10 @@ func (f *clientFlags) targets() ([]string, error) {
 	if len(f.servers) > 0 {
 		out := make([]string, len(f.servers))
 		for i, s := range f.servers {
+			if strings.HasPrefix(s, "unix:") {
+				out[i] = s
+				continue
+			}
 			u, err := config.ServerURL(s)
 			if err != nil {
 				return nil, fmt.Errorf("--server %s: %w", s, err)
