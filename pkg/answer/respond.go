@@ -112,7 +112,12 @@ func (r *Responder) answer(st *State, req Request, o *Outcome) {
 	q := &r.query
 	switch {
 	case !q.HasQuestion:
-		return // a question for a cookie alone (RFC 7873, Section 5.4)
+		// A question for a cookie alone; one that is no good is told so
+		// (RFC 7873, Section 5.4).
+		if q.EDNS.ServerCookie != nil && !st.Cookies.good(&q.EDNS, req) {
+			o.RCode = dnswire.RCodeBadCookie
+		}
+		return
 	case q.Class == dnswire.ClassCH:
 		r.chaos(st, o)
 		return
@@ -122,7 +127,7 @@ func (r *Responder) answer(st *State, req Request, o *Outcome) {
 	}
 	switch q.Type {
 	case dnswire.TypeAXFR, dnswire.TypeIXFR:
-		o.RCode = dnswire.RCodeRefused // no transfers
+		o.RCode = r.transfer(st)
 		return
 	case dnswire.TypeMAILA, dnswire.TypeMAILB:
 		o.RCode = dnswire.RCodeNotImp // obsolete since RFC 973
@@ -138,6 +143,16 @@ func (r *Responder) answer(st *State, req Request, o *Outcome) {
 	}
 	o.Zone = st.ByZone[z]
 	r.resolve(st, req, o)
+}
+
+// transfer returns the code for a zone transfer: none are made, and those who
+// ask for what is no zone here are told that (RFC 5936, Section 2.2.1).
+func (r *Responder) transfer(st *State) dnswire.RCode {
+	z := st.Zones.Find(r.query.Lower, r.query.Type)
+	if z == nil || string(z.Origin) != string(r.query.Lower) {
+		return dnswire.RCodeNotAuth
+	}
+	return dnswire.RCodeRefused
 }
 
 // client returns the address whose place decides, and false if the question

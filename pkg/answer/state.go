@@ -56,6 +56,14 @@ type Cookies struct {
 	Enabled           bool
 }
 
+// good reports whether the server cookie of a query is one that was given to its
+// sender.
+func (c *Cookies) good(e *dnswire.EDNS, req Request) bool {
+	from := req.From.Addr()
+	return dnswire.CheckServerCookie(c.Current, e.ClientCookie, e.ServerCookie, from, req.Now) ||
+		dnswire.CheckServerCookie(c.Previous, e.ClientCookie, e.ServerCookie, from, req.Now)
+}
+
 // Outcome says what became of a question, for whoever counts and logs.
 type Outcome struct {
 	Verdict    dnswire.Verdict

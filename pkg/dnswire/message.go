@@ -40,6 +40,8 @@ type Message struct {
 
 	flags uint16
 	rcode RCode
+	id    uint16
+	tsig  TSIG // of the query
 	names suffixes
 }
 
@@ -63,6 +65,7 @@ func (m *Message) Start(dst []byte, q *Query, limit int) {
 	m.reserved, m.full, m.rcode = 0, false, RCodeNoError
 	m.names.n = 0
 	m.at = mark{}
+	m.id, m.tsig = q.ID, q.TSIG
 
 	m.flags = flagQR | uint16(q.Opcode&opcodeMask)<<opcodeShift
 	if q.RD {
@@ -163,11 +166,18 @@ func (m *Message) Clear() {
 // OPT record is written if e is not nil; if it does not fit because too little
 // was reserved, the message is truncated, and as a last resort e's options are
 // left out.
+//
+// A reply of NOTAUTH to a signed query ends with a TSIG record that says that
+// the key is unknown; it is truncated if that does not fit (RFC 8945, Section
+// 5.3).
 func (m *Message) Finish(e *Reply) []byte {
 	if e != nil {
 		m.finishOPT(e)
 	} else if m.rcode > maxHeaderRCode {
 		m.rcode = RCodeServFail
+	}
+	if m.rcode == RCodeNotAuth && m.tsig.Key != nil {
+		m.finishTSIG()
 	}
 	header := m.buf[m.start : m.start+headerLen]
 	binary.BigEndian.PutUint16(header[2:], m.flags|uint16(m.rcode&maxHeaderRCode))
@@ -177,7 +187,17 @@ func (m *Message) Finish(e *Reply) []byte {
 	return m.buf
 }
 
-// finishOPT writes e, the last record of the message.
+// finishTSIG writes the last record of the reply to a signed query.
+func (m *Message) finishTSIG() {
+	if m.Len()+m.tsig.replyLen() > m.limit {
+		m.SetTC(true)
+		return
+	}
+	m.buf = m.tsig.appendReply(m.buf, m.id)
+	m.at.counts[Additional]++
+}
+
+// finishOPT writes e, the last record of the message but for TSIG.
 func (m *Message) finishOPT(e *Reply) {
 	if m.Len()+e.Len() > m.limit && m.Len() > m.question.length {
 		m.Truncate()

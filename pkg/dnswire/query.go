@@ -40,8 +40,9 @@ type Query struct {
 	Class       Class
 
 	EDNS EDNS
+	TSIG TSIG
 
-	lower [MaxName]byte // memory of Lower
+	lower, key [MaxName]byte // memory of Lower and of TSIG.Key
 }
 
 // Verdict says what is to be done about a packet.
@@ -60,6 +61,9 @@ const (
 	// BadVers means that EDNS has a version other than 0 (RFC 6891, Section
 	// 6.1.3).
 	BadVers
+	// BadKey means that the query is signed by a key that is not known
+	// (RFC 8945, Section 5.2.1).
+	BadKey
 )
 
 // RCode returns the code of the reply that the verdict alone asks for. It is
@@ -72,6 +76,8 @@ func (v Verdict) RCode() RCode {
 		return RCodeNotImp
 	case BadVers:
 		return RCodeBadVers
+	case BadKey:
+		return RCodeNotAuth
 	}
 	return RCodeNoError
 }
@@ -88,18 +94,20 @@ func (v Verdict) String() string {
 }
 
 // Parse reads one packet into q and returns what is to be done about it. It
-// goes through the whole packet, but not into the RDATA of records other than
-// OPT: nothing of what they say is used.
+// goes through all records, but not into the RDATA of those other than OPT and
+// TSIG: nothing of what they say is used. Octets after the last record are
+// overlooked, as BIND and NSD do.
 //
 // Packets shorter than a header, and replies, are dropped: an answer to them
 // could only make two servers talk to each other for ever (RFC 8906, Section
 // 4). For the verdicts that call for an error, ID, Opcode and the header's
 // bits are set, HasQuestion is true if there was one question and it could be
-// read, and EDNS.Present is true if an OPT record was found, so that the reply
-// can carry both (RFC 6891, Section 7).
+// read, EDNS.Present is true if an OPT record was found, and TSIG is set for
+// BadKey, so that the reply can carry all of it (RFC 6891, Section 7).
 func (q *Query) Parse(packet []byte) Verdict {
 	q.Name, q.Lower, q.Type, q.Class, q.HasQuestion = nil, nil, 0, 0, false
 	q.EDNS = EDNS{}
+	q.TSIG = TSIG{}
 	if len(packet) < headerLen {
 		return Drop
 	}
@@ -137,34 +145,47 @@ func (q *Query) parseBody(packet []byte) Verdict {
 			return FormErr
 		}
 	}
-	verdict := Proceed
+	verdict := q.parseRecords(packet, off, others, additional)
+	if verdict == Proceed && questions == 0 && !q.EDNS.HasCookie {
+		return FormErr // RFC 7873, Section 5.4 allows this for cookies only
+	}
+	return verdict
+}
+
+// parseRecords reads the records of the answer and authority sections (others)
+// and of the additional section, which begin at off.
+func (q *Query) parseRecords(packet []byte, off, others, additional int) Verdict {
+	edns, signed := Proceed, false
 	for i := range others + additional {
 		rr, next := readRecord(packet, off)
 		if next == 0 {
 			return FormErr
 		}
+		switch rr.typ {
+		case TypeOPT:
+			// RFC 6891, Section 6.1.1: one OPT at most, of the root, in the
+			// additional section.
+			if i < others || q.EDNS.Present || !rr.ofRoot {
+				return FormErr
+			}
+			if edns = q.EDNS.parse(rr); edns == FormErr {
+				return FormErr
+			}
+		case TypeTSIG:
+			// RFC 8945, Section 5.1: one TSIG at most, the last record of the
+			// additional section.
+			key, ok := expandName(q.key[:0], packet, off)
+			if !ok || i < others || i+1 != others+additional || !q.TSIG.parse(rr, key) {
+				return FormErr
+			}
+			signed = true
+		}
 		off = next
-		if rr.typ != TypeOPT {
-			continue
-		}
-		// RFC 6891, Section 6.1.1: one OPT at most, of the root, in the
-		// additional section.
-		if i < others || q.EDNS.Present || !rr.ofRoot {
-			return FormErr
-		}
-		if verdict = q.EDNS.parse(rr); verdict == FormErr {
-			return FormErr
-		}
 	}
-	if off != len(packet) {
-		// Nobody but a sender that counted wrong leaves octets after the last
-		// record. Knot says so too; BIND 9.18 and NSD 4.6 overlook them.
-		return FormErr
+	if edns == Proceed && signed {
+		return BadKey
 	}
-	if questions == 0 && !q.EDNS.HasCookie && verdict == Proceed {
-		return FormErr // RFC 7873, Section 5.4 allows this for cookies only
-	}
-	return verdict
+	return edns
 }
 
 // parseQuestion reads the question after the header and returns the offset

@@ -38,6 +38,9 @@ func describe(q *Query, v Verdict) string {
 	if q.EDNS.Present {
 		lines = append(lines, describeEDNS(&q.EDNS))
 	}
+	if v == BadKey {
+		lines = append(lines, fmt.Sprintf("signed key=%s algorithm=%s at=%x", FormatName(q.TSIG.Key), FormatName(q.TSIG.Algorithm), q.TSIG.Signed))
+	}
 	return strings.Join(lines, "\n")
 }
 
