@@ -15,6 +15,7 @@ type handler struct {
 	state   atomic.Pointer[answer.State]
 	workers []worker
 	count   *metrics.Counters
+	outside uint32 // by which questions are counted that no zone here holds
 }
 
 // worker is what one serving thread owns. The padding keeps two of them from
@@ -25,7 +26,7 @@ type worker struct {
 }
 
 func newHandler(workers int, count *metrics.Counters) *handler {
-	h := &handler{workers: make([]worker, workers), count: count}
+	h := &handler{workers: make([]worker, workers), count: count, outside: count.ZoneBase("")}
 	for i := range h.workers {
 		h.workers[i].responder.Draw = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	}
@@ -47,7 +48,7 @@ func (h *handler) record(worker int, tcp bool, o *answer.Outcome) {
 		h.count.Dropped(worker)
 		return
 	}
-	var base uint32
+	base := h.outside
 	if o.Zone != nil {
 		base = o.Zone.Slot
 	}
