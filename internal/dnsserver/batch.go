@@ -15,6 +15,9 @@ const (
 	// maxDatagram is the longest query taken over UDP. Nobody may send more
 	// than we would advertise, and no query needs half of it.
 	maxDatagram = 4096
+	// manyQueued is the size of a batch after which more are likely to be
+	// queued already.
+	manyQueued = 8
 	// replyRoom is the capacity with which the buffer of a reply starts.
 	replyRoom = 4096
 )
@@ -99,11 +102,11 @@ func (b *batch) rearm(n int) {
 // receive reads up to batchSize datagrams and returns how many. Without wait it
 // returns EAGAIN if there is none; otherwise after the time-out of the socket.
 //
-// After a batch of several there are probably more, so it first looks without
+// After a large batch there are probably more, so it first looks without
 // waiting, by a raw system call: see transmit. Waiting is told to Go's
 // scheduler, or the collector would wait as long.
 func (b *batch) receive(fd int, wait bool) (int, unix.Errno) {
-	if b.last > 1 || !wait {
+	if b.last >= manyQueued || !wait {
 		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.recv[0])), batchSize, unix.MSG_DONTWAIT, 0, 0)
 		if errno != unix.EAGAIN || !wait {
 			return b.received(n, errno)

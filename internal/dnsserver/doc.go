@@ -9,9 +9,9 @@
 //	h := newHandler(s.Workers())    // scratch space for each worker
 //	err = s.Run(ctx, h)             // serves until ctx ends, then answers what is queued
 //
-// UDP: one socket and one locked operating system thread per address and
-// worker, joined by SO_REUSEPORT, reading and writing in batches with
-// recvmmsg(2) and sendmmsg(2). A query costs no allocation and a fraction of a
+// UDP: one socket and one goroutine, which keeps a thread of its own busy or
+// waiting in the kernel, per address and worker, joined by SO_REUSEPORT,
+// reading and writing in batches with recvmmsg(2) and sendmmsg(2). A query costs no allocation and a fraction of a
 // system call. Replies leave from the address that was asked, also on wildcard
 // sockets.
 //

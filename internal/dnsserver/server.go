@@ -158,9 +158,7 @@ func (s *Server) Run(ctx context.Context, h Handler) error {
 	if err := s.openTCP(); err != nil {
 		return err
 	}
-	if os.Getenv("PROCS") != "" {
 	defer s.addProcessors()()
-	}
 	var running sync.WaitGroup
 	for _, sock := range s.udp {
 		running.Go(func() { s.serveUDP(sock, h) })

@@ -1,7 +1,6 @@
 package dnsserver
 
 import (
-	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -28,14 +27,11 @@ type lane struct {
 
 // serveUDP answers what arrives at u until the service ends.
 func (s *Server) serveUDP(u *udpSocket, h Handler) {
-	if os.Getenv("LOCK") != "" {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	}
+	// The goroutine is not locked to its thread: it stays on it anyway as long
+	// as nothing else runs there, and locked, each yield would switch threads.
 	b := newBatch(u.addr.Addr().IsUnspecified())
 	var errorsInRow backoff
 	yielded := time.Now()
-	yield := os.Getenv("YIELD") != ""
 	for !s.stopping.Load() {
 		n, errno := b.receive(u.fd, true)
 		switch errno {
@@ -43,7 +39,7 @@ func (s *Server) serveUDP(u *udpSocket, h Handler) {
 			errorsInRow.reset()
 			now := time.Now()
 			s.answerBatch(u, b, n, h)
-			if yield && now.Sub(yielded) > maxTurn {
+			if now.Sub(yielded) > maxTurn {
 				runtime.Gosched()
 				yielded = now
 			}
