@@ -11,6 +11,7 @@ package cpubench
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -23,7 +24,8 @@ var (
 	span   = flag.Duration("span", 0, "time of one measurement; 0: what -bench says")
 	rounds = flag.Int("rounds", 0, "measurements of each kind; 0: what -bench says")
 	share  = flag.Bool("share", false, "do not pin: servers and load on all processors, one server thread for each")
-	hold   = flag.String("hold", "", "put geodns under this workload for span and print its process number, for a profiler")
+	hold   = flag.String("hold", "", "only put the server under this workload for the span and print its process number, for a profiler")
+	pace   = flag.Float64("pace", 0, "queries per second with -hold (0: as many as it takes), and instead of half")
 )
 
 // setting is how much is measured.
@@ -100,6 +102,9 @@ func measureWorkload(t *testing.T, servers []*process, w workload, place placeme
 		return res
 	}
 	rate := res.slowest() / 2
+	if *pace > 0 {
+		rate = *pace
+	}
 	for range set.rounds {
 		round(func(s *process, r *row) {
 			r.half = append(r.half, measure(t, s, w, place, set, rate))
@@ -163,7 +168,7 @@ func measureOnce(t *testing.T, s *process, w workload, place placement, set sett
 	}
 }
 
-// holdLoad keeps geodns under load for a profiler.
+// holdLoad keeps one server, or each in turn, under load for a profiler.
 func holdLoad(t *testing.T, servers []*process, data *data, place placement) {
 	for _, w := range workloads(data) {
 		if w.name != *hold {
@@ -173,10 +178,8 @@ func holdLoad(t *testing.T, servers []*process, data *data, place placement) {
 			if *server != "" && s.name != *server {
 				continue
 			}
-			t.Logf("%s is process %d", s.name, s.cmd.Process.Pid)
-			os.Stdout.WriteString(s.pidLine())
-			set := settings()
-			smp := measure(t, s, w, place, set, 0)
+			fmt.Printf("PID %d is %s\n", s.cmd.Process.Pid, s.name)
+			smp := measure(t, s, w, place, settings(), *pace)
 			t.Logf("%.2f µs user, %.2f µs sys, %.0f/s", smp.user, smp.sys, smp.rate)
 		}
 	}

@@ -58,7 +58,9 @@ func (p placement) pin(cmd *exec.Cmd) *exec.Cmd {
 		}
 	}
 	// taskset is in util-linux, which every Linux has.
-	return exec.Command("taskset", append([]string{"-c", strings.Join(list, ",")}, cmd.Args...)...)
+	pinned := exec.Command("taskset", append([]string{"-c", strings.Join(list, ",")}, cmd.Args...)...)
+	pinned.Env = cmd.Env
+	return pinned
 }
 
 // cpuTime is processor time used so far.
@@ -102,8 +104,6 @@ func (p *process) stats() [][]string {
 	}
 	return out
 }
-
-func (p *process) pidLine() string { return fmt.Sprintf("PID %d\n", p.cmd.Process.Pid) }
 
 // machine describes this one in a line.
 func machine() string {
