@@ -1,0 +1,308 @@
+package netlink
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/geodns-vipd/geodns/pkg/keepalived"
+	"golang.org/x/sys/unix"
+)
+
+// Holder holds the addresses of one instance on this node. It belongs to one
+// goroutine. It touches only addresses that it added itself.
+type Holder struct {
+	c        *Conn
+	lifetime time.Duration // 0: for ever
+	held     []held
+	until    time.Duration // when the kernel takes them away, at the earliest
+}
+
+// held is one address that this Holder added.
+type held struct {
+	a     keepalived.Address
+	index int
+}
+
+// Hold returns a Holder that holds nothing yet. Its addresses live for
+// lifetime (whole seconds; the kernel takes up to half a second longer) unless
+// they are renewed; 0 is for ever.
+func (c *Conn) Hold(lifetime time.Duration) *Holder {
+	return &Holder{c: c, lifetime: lifetime}
+}
+
+// Result says what [Holder.Apply] did.
+type Result struct {
+	Added   []netip.Prefix // not there before, or left behind by a process that is gone
+	Removed []netip.Prefix // held, but no longer wanted
+	// Kept are addresses that were there for good, put there by somebody else.
+	// They are left as they are and not held.
+	Kept []netip.Prefix
+}
+
+// Held returns the addresses that are held.
+func (h *Holder) Held() []netip.Prefix {
+	out := make([]netip.Prefix, len(h.held))
+	for i := range h.held {
+		out[i] = h.held[i].a.Prefix
+	}
+	return out
+}
+
+// Apply makes want what is held: it removes what is held and not wanted, adds
+// what is missing and renews the rest, all in one call to the kernel. An
+// address with our mark or a finite lifetime that another process left behind
+// is replaced. The error joins an [OpError] for each address that failed; the
+// others are done.
+func (h *Holder) Apply(want []keepalived.Address) (Result, error) {
+	h.expire()
+	var res Result
+	var errs []error
+	if unwanted := h.unwanted(want); len(unwanted) > 0 {
+		if err := h.remove(unwanted); err != nil {
+			errs = append(errs, err)
+		}
+		for i := range unwanted {
+			res.Removed = append(res.Removed, unwanted[i].a.Prefix)
+		}
+	}
+	todo, err := h.c.locate(want)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	before, since := h.until, Now()
+	answers, err := h.c.newAddresses(todo, h.lifetime, func(t *held) uint16 {
+		if h.has(t) {
+			return unix.NLM_F_CREATE | unix.NLM_F_REPLACE
+		}
+		return unix.NLM_F_CREATE | unix.NLM_F_EXCL
+	}, nil)
+	if err != nil {
+		return res, errors.Join(append(errs, err)...)
+	}
+	var present []held // there already, and not by us
+	for i, ans := range answers {
+		switch {
+		case ans.err == nil && !h.has(&todo[i]):
+			h.held = append(h.held, todo[i])
+			res.Added = append(res.Added, todo[i].a.Prefix)
+		case ans.err == unix.EEXIST:
+			present = append(present, todo[i])
+		case ans.err != nil:
+			errs = append(errs, opError("add", &todo[i], ans))
+		}
+	}
+	if err := h.takeOver(present, &res); err != nil {
+		errs = append(errs, err)
+	}
+	h.renewed(since, before)
+	return res, errors.Join(errs...)
+}
+
+// Refresh renews every held address, in one call to the kernel. It does
+// nothing and returns [ErrLate] if before, or the end of their lifetime, has
+// gone by; if that happens during the call, all are removed again and ErrLate
+// is returned. Without a lifetime there is nothing to do.
+func (h *Holder) Refresh(before time.Duration) error {
+	if h.lifetime == 0 || len(h.held) == 0 {
+		return nil
+	}
+	deadline := min(before, h.until)
+	alive := func() bool { return Now() < deadline }
+	since := Now()
+	answers, err := h.c.newAddresses(h.held, h.lifetime, func(*held) uint16 { return unix.NLM_F_CREATE | unix.NLM_F_REPLACE }, alive)
+	if err == nil && !alive() {
+		err = ErrLate // stopped between the last look at the clock and the call
+	}
+	if err != nil {
+		if errors.Is(err, ErrLate) {
+			return errors.Join(err, h.Remove())
+		}
+		return err
+	}
+	h.until = since + h.lifetime
+	var errs []error
+	for i, ans := range answers {
+		if ans.err != nil {
+			errs = append(errs, opError("renew", &h.held[i], ans))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Remove takes every held address away. One that is gone already is no error.
+func (h *Holder) Remove() error {
+	all := slices.Clone(h.held)
+	return h.remove(all)
+}
+
+// Lost tells the Holder that an address vanished without its doing, and
+// reports whether it was held. The address is then no longer renewed: who
+// removed it may add it for good.
+func (h *Holder) Lost(index int, a netip.Addr) bool {
+	n := len(h.held)
+	h.held = slices.DeleteFunc(h.held, func(t held) bool { return t.index == index && t.a.Addr() == a })
+	return len(h.held) < n
+}
+
+// Until returns when the kernel will take the addresses away if nothing is
+// done, at the earliest.
+func (h *Holder) Until() time.Duration { return h.until }
+
+// expire forgets addresses whose lifetime has gone by: the kernel has taken
+// them away or is about to.
+func (h *Holder) expire() {
+	if h.lifetime > 0 && len(h.held) > 0 && Now() >= h.until {
+		h.held = nil
+	}
+}
+
+// renewed notes when the addresses will end. Had they ended (at before) while
+// the kernel was told, those that were renewed may be back from the dead; but
+// the caller wanted them here from now on, so that is as if added.
+func (h *Holder) renewed(since, before time.Duration) {
+	h.until = max(since+h.lifetime, before)
+}
+
+func (h *Holder) has(t *held) bool {
+	return slices.ContainsFunc(h.held, func(o held) bool { return o.same(t) })
+}
+
+// same reports whether two are the same address to the kernel, with the same
+// options.
+func (t *held) same(o *held) bool {
+	a, b := t.a, o.a
+	a.Pos, b.Pos = o.a.Pos, o.a.Pos
+	return t.index == o.index && a == b
+}
+
+func (h *Holder) unwanted(want []keepalived.Address) []held {
+	var out []held
+	for _, t := range h.held {
+		keep := slices.ContainsFunc(want, func(a keepalived.Address) bool {
+			a.Pos = t.a.Pos
+			return a == t.a
+		})
+		if !keep {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// remove takes some of the held addresses away.
+func (h *Holder) remove(list []held) error {
+	if len(list) == 0 {
+		return nil
+	}
+	m := &h.c.out
+	m.reset()
+	for i := range list {
+		m.delAddress(&list[i].a, list[i].index)
+	}
+	answers, err := h.c.send(nil)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for i, ans := range answers {
+		if ans.err != nil && !gone(ans.err) {
+			errs = append(errs, opError("remove", &list[i], ans))
+			continue
+		}
+		h.held = slices.DeleteFunc(h.held, func(t held) bool { return t.same(&list[i]) })
+	}
+	return errors.Join(errs...)
+}
+
+// takeOver looks at addresses that the kernel has already: those of vipd or
+// with an end are replaced, those that are there for good are kept.
+func (h *Holder) takeOver(list []held, res *Result) error {
+	if len(list) == 0 {
+		return nil
+	}
+	all, err := h.c.Addresses()
+	if err != nil {
+		return err
+	}
+	var ours []held
+	for _, t := range list {
+		i := slices.IndexFunc(all, func(a Address) bool { return a.Index == t.index && a.Prefix.Addr() == t.a.Addr() && a.matches(&t.a) })
+		if i >= 0 && !all[i].Leftover() {
+			res.Kept = append(res.Kept, t.a.Prefix)
+			continue
+		}
+		if i >= 0 {
+			if err := h.c.RemoveAddress(all[i]); err != nil {
+				return err
+			}
+		}
+		ours = append(ours, t)
+	}
+	answers, err := h.c.newAddresses(ours, h.lifetime, func(*held) uint16 { return unix.NLM_F_CREATE | unix.NLM_F_EXCL }, nil)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for i, ans := range answers {
+		if ans.err != nil {
+			errs = append(errs, opError("add", &ours[i], ans))
+			continue
+		}
+		h.held = append(h.held, ours[i])
+		res.Added = append(res.Added, ours[i].a.Prefix)
+	}
+	return errors.Join(errs...)
+}
+
+// matches reports whether the kernel takes want for the address a: IPv6 looks
+// at the address alone, IPv4 at the length too.
+func (a Address) matches(want *keepalived.Address) bool {
+	if want.Addr().Is6() {
+		return true
+	}
+	bits, has := want.Prefix.Bits(), a.Prefix.Bits()
+	if want.Peer.IsValid() {
+		bits = want.Peer.Bits()
+	}
+	if a.Peer.IsValid() {
+		has = a.Peer.Bits()
+	}
+	return bits == has
+}
+
+// locate finds the interface of each address.
+func (c *Conn) locate(want []keepalived.Address) ([]held, error) {
+	var errs []error
+	out := make([]held, 0, len(want))
+	indexes := map[string]int{}
+	for _, a := range want {
+		index, known := indexes[a.Dev]
+		if !known {
+			index, _ = c.Index(a.Dev)
+			indexes[a.Dev] = index
+		}
+		t := held{a, index}
+		if index == 0 {
+			errs = append(errs, opError("add", &t, answer{err: ErrNoInterface}))
+			continue
+		}
+		out = append(out, t)
+	}
+	return out, errors.Join(errs...)
+}
+
+// newAddresses sends one message for each address.
+func (c *Conn) newAddresses(list []held, lifetime time.Duration, flags func(*held) uint16, alive func() bool) ([]answer, error) {
+	c.out.reset()
+	for i := range list {
+		c.out.newAddress(flags(&list[i]), &list[i].a, list[i].index, lifetime)
+	}
+	return c.send(alive)
+}
+
+func opError(op string, t *held, ans answer) *OpError {
+	return &OpError{Op: op, What: fmt.Sprintf("%v dev %s", t.a.Prefix, t.a.Dev), Err: ans.err, Said: ans.said}
+}
