@@ -117,6 +117,19 @@ func recordTests() []test {
 	for range 30 {
 		many = many.record(additional, name, dnswire.TypeA, 1, 0, a)
 	}
+	for _, r := range []struct {
+		what string
+		typ  dnswire.Type
+		data []byte
+	}{
+		{"A of 3 octets", dnswire.TypeA, a[:3]}, {"A of 5 octets", dnswire.TypeA, append(a[:4:4], 0)}, {"A of none", dnswire.TypeA, nil},
+		{"AAAA of 4 octets", dnswire.TypeAAAA, a}, {"NS of no name", dnswire.TypeNS, nil}, {"CNAME cut off", dnswire.TypeCNAME, []byte{3, 'a'}},
+		{"NS that points forward", dnswire.TypeNS, []byte{0xc0, 99}}, {"SOA cut off", dnswire.TypeSOA, []byte{0, 0, 1, 2}}, {"TXT cut off", dnswire.TypeTXT, []byte{9, 'a'}},
+		{"MX of one octet", dnswire.TypeMX, []byte{1}},
+	} {
+		// Nobody needs to look into it.
+		out = append(out, test{"RFC 3597, Section 3", r.what, both, www().record(additional, name, r.typ, 1, 0, r.data).bytes(), fine + " | FORMERR"})
+	}
 	return append(out,
 		test{rfc, "RDATA longer than the packet", both, lengthen(www().record(additional, name, dnswire.TypeA, 1, 0, a).bytes(), 4), bad},
 		test{rfc, "30 records", both, many.bytes(), fine + " | FORMERR"},

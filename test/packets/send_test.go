@@ -19,7 +19,7 @@ const patience = 3 * time.Second
 const afterthought = 4 * time.Millisecond
 
 // alone is how long a packet is waited for that nothing was sent behind.
-const alone = 25 * time.Millisecond
+const alone = 40 * time.Millisecond
 
 // sentinelID marks the query that is sent after each packet: once it is
 // answered, the packet before it was either answered too or met with silence,
