@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// binary is the program under test.
-var binary string
+// program is the program under test.
+var program string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -31,8 +31,8 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	binary = filepath.Join(dir, "geodns")
-	build := exec.Command("go", "build", "-o", binary, "github.com/geodns-vipd/geodns/cmd/geodns")
+	program = filepath.Join(dir, "geodns")
+	build := exec.Command("go", "build", "-o", program, "github.com/geodns-vipd/geodns/cmd/geodns")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "build geodns:", err)

@@ -36,7 +36,7 @@ type server struct {
 func launch(t testing.TB, dir string, args ...string) *server {
 	t.Helper()
 	s := &server{t: t, dir: dir, ended: make(chan struct{})}
-	s.cmd = exec.Command(binary, append([]string{"serve", "-c", filepath.Join(dir, "geodns.yaml")}, args...)...)
+	s.cmd = exec.Command(program, append([]string{"serve", "-c", filepath.Join(dir, "geodns.yaml")}, args...)...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -248,7 +248,7 @@ func tryPort(also []int) (int, bool) {
 // command runs a geodns command and returns its output and exit code.
 func command(t testing.TB, dir string, args ...string) (out string, code int) {
 	t.Helper()
-	cmd := exec.Command(binary, args...)
+	cmd := exec.Command(program, args...)
 	cmd.Dir = dir
 	b, err := cmd.CombinedOutput()
 	if _, exited := err.(*exec.ExitError); err != nil && !exited {

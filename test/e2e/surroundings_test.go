@@ -1,0 +1,157 @@
+package e2e
+
+import (
+	"net/netip"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// openFolder is folder for a server that becomes another user: everybody may
+// enter it.
+func openFolder(t *testing.T, f files) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "geodns-e2e-open-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f.write(t, dir)
+	return dir
+}
+
+// TestBecomesItsUser starts as root at port 53, and finds every thread without
+// privileges from then on; the files can be reloaded, and the state written.
+func TestBecomesItsUser(t *testing.T) {
+	asRoot(t)
+	t.Parallel()
+	nobody, err := user.Lookup("nobody")
+	if err != nil {
+		t.Skip("there is no user nobody: ", err)
+	}
+	dir := openFolder(t, files{
+		"geodns.yaml":            "listen: [\"127.9.9.53:53\"]\nadmin: 127.0.0.1:0\nstate: state\nuser: nobody\n",
+		"zones/example.com.zone": zoneText("www A 192.0.2.1\n"),
+	})
+	s := start(t, dir)
+	threads, err := filepath.Glob("/proc/" + strconv.Itoa(s.cmd.Process.Pid) + "/task/*/status")
+	if err != nil || len(threads) < 2 {
+		t.Fatalf("threads: %v %v", threads, err)
+	}
+	for _, file := range threads {
+		for key, want := range map[string]string{
+			"Uid": strings.Repeat(nobody.Uid+"\t", 3) + nobody.Uid, "Gid": strings.Repeat(nobody.Gid+"\t", 3) + nobody.Gid,
+			"CapPrm": "0000000000000000", "CapEff": "0000000000000000",
+		} {
+			if got := procLine(t, file, key); got != want {
+				t.Errorf("%s: %s is %q, want %q", file, key, got, want)
+			}
+		}
+	}
+	if got := s.mustAddr("www.example.com"); got != netip.MustParseAddr("192.0.2.1") {
+		t.Errorf("%v is answered", got)
+	}
+	files{"zones/example.com.zone": zoneText("www A 192.0.2.2\n")}.write(t, dir)
+	eventually(t, notice, "a changed file is served", func() bool { return s.mustAddr("www.example.com") == netip.MustParseAddr("192.0.2.2") })
+
+	var st syscall.Stat_t
+	for _, file := range []string{"state", "state/lock", "state/control.sock", "state/cookie-secret"} {
+		if err := syscall.Stat(filepath.Join(dir, file), &st); err != nil {
+			t.Error(err)
+		} else if strconv.Itoa(int(st.Uid)) != nobody.Uid || st.Mode&0o077 != 0 {
+			t.Errorf("%s: owner %d, mode %o", file, st.Uid, st.Mode)
+		}
+	}
+
+	// A file that the user may not read is told, and the old one served.
+	from := s.log.len()
+	if err := os.Chmod(filepath.Join(dir, "zones/example.com.zone"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.signal(syscall.SIGHUP)
+	s.awaitLog(from, regexp.MustCompile(`example\.com\.zone.*permission denied`), notice)
+	s.awaitLog(from, refusedLine, notice)
+	if got := s.mustAddr("www.example.com"); got != netip.MustParseAddr("192.0.2.2") {
+		t.Errorf("with an unreadable file %v is answered", got)
+	}
+	if err := s.stop(); err != nil {
+		t.Errorf("the server ended with %v", err)
+	}
+}
+
+// TestStateOnAFullDisk serves all the same, and says what is lost.
+func TestStateOnAFullDisk(t *testing.T) {
+	asRoot(t)
+	t.Parallel()
+	dir := folder(t, files{"zones/example.com.zone": zoneText("www A 192.0.2.1\n"), "state/.keep": ""})
+	state := filepath.Join(dir, "state")
+	if err := syscall.Mount("tmpfs", state, "tmpfs", 0, "size=4096"); err != nil {
+		t.Skip("needs to mount a small file system: ", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(state, syscall.MNT_DETACH) })
+	if err := os.WriteFile(filepath.Join(state, "filler"), make([]byte, 4096), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, dir)
+	if !regexp.MustCompile(`level=ERROR .*cookies.*no space left on device`).MatchString(s.log.String()) {
+		t.Errorf("the log does not say what is lost:\n%s", s.log.String())
+	}
+	if got := s.mustAddr("www.example.com"); got != netip.MustParseAddr("192.0.2.1") {
+		t.Errorf("%v is answered", got)
+	}
+}
+
+// TestStateOfSomebodyElse is refused with a word that helps.
+func TestStateOfSomebodyElse(t *testing.T) {
+	asRoot(t)
+	t.Parallel()
+	dir := openFolder(t, files{"geodns.yaml": basicConfig, "zones/example.com.zone": zoneText("www A 192.0.2.1\n"), "state/lock": ""})
+	cmd := exec.Command(program, "serve", "-c", filepath.Join(dir, "geodns.yaml"))
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 1 || !regexp.MustCompile(`^geodns: state.*permission denied`).Match(out) {
+		t.Errorf("%v, exit code %d:\n%s", err, cmd.ProcessState.ExitCode(), out)
+	}
+}
+
+// TestEndsOnSignals ends by SIGTERM and by SIGINT with exit code 0, also while
+// the first round of checks is under way, and within a second.
+func TestEndsOnSignals(t *testing.T) {
+	t.Parallel()
+	sites := newSites(t, 2)
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		for _, m := range []manner{well, hanging} {
+			sites[0].be(m)
+			dir := folder(t, files{
+				"zones/example.com.zone": zoneText("www 5 STEER s0\n"),
+				"zones/steering.yaml":    "checks:\n  web: {http: {port: " + strconv.Itoa(int(sites[0].addr.Port())) + ", path: /}, interval: 30s, timeout: 20s}\nsites:\n  s0: {addresses: [" + sites[0].ip().String() + "], check: web}\n",
+			})
+			s := launch(t, dir)
+			if m == hanging {
+				s.awaitLog(0, regexp.MustCompile("first round of checks"), notice)
+			} else {
+				s.awaitReady()
+			}
+			begin := time.Now()
+			s.signal(sig)
+			<-s.ended
+			if took := time.Since(begin); s.err != nil || took > 1500*time.Millisecond {
+				t.Errorf("%v, site %v: ended after %v with %v", sig, m, took, s.err)
+			}
+			if strings.Contains(s.log.String(), "panic") {
+				t.Errorf("log:\n%s", s.log.String())
+			}
+		}
+	}
+}
