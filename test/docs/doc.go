@@ -8,6 +8,7 @@
 //	<!-- file: PATH -->        the next block is this file of the folder
 //	<!-- hidden file: PATH     this comment, to its end, is a file that need not be shown
 //	<!-- job: NAME -->         the next block's command goes on in the background
+//	<!-- log: NAME -->         that command has printed, or prints soon, what the next block shows
 //	<!-- stop: NAME -->        Ctrl-C for that command
 //	<!-- soon -->              each command of the next block is repeated until it prints this
 //	<!-- exit: N -->           the last command of the next block ends with this code (else 0)

@@ -125,6 +125,8 @@ func (w *world) do(s step) error {
 		w.refused = false
 	case stopJob:
 		return w.stop(s.name)
+	case awaitLog:
+		return w.await(s.name, "…\n"+s.text)
 	case runCommands:
 		return w.block(s)
 	}

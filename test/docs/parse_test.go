@@ -14,6 +14,7 @@ const (
 	writeFile
 	runCommands
 	stopJob
+	awaitLog
 )
 
 // step is one thing that a document has done to its folder.
@@ -27,7 +28,7 @@ type step struct {
 
 var (
 	comment    = regexp.MustCompile(`^<!-- ([a-z ]+?)(?:: (.*?))?(?: -->)?$`)
-	blockMarks = map[string]bool{"job": true, "soon": true, "exit": true, "as": true, "not run": true}
+	blockMarks = map[string]bool{"job": true, "soon": true, "exit": true, "as": true, "log": true, "not run": true}
 	// checked are the languages of blocks that are either files, run, or
 	// marked as not run.
 	checked = map[string]bool{"yaml": true, "zone": true, "console": true, "ini": true}
@@ -108,6 +109,8 @@ func (p *parser) block(line int, lang, body string) error {
 		}
 	case isFile:
 		p.steps = append(p.steps, step{kind: writeFile, line: line, name: name, text: body})
+	case marks["log"] != "":
+		p.steps = append(p.steps, step{kind: awaitLog, line: line, name: marks["log"], text: body})
 	case lang == "console":
 		p.steps = append(p.steps, step{kind: runCommands, line: line, text: body, marks: marks})
 	case checked[lang]:

@@ -205,6 +205,15 @@ func (w *world) start(name, text, shown string) error {
 	}
 	w.jobs[name] = j
 	go func() { j.done <- j.cmd.Wait() }()
+	return w.await(name, shown)
+}
+
+// await waits until a job has printed what is shown, and perhaps more.
+func (w *world) await(name, shown string) error {
+	j := w.jobs[name]
+	if j == nil {
+		return fmt.Errorf("no job %q", name)
+	}
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		got := w.shown(j.output())
 		if matches(shown, got, true) {
