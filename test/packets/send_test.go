@@ -18,8 +18,9 @@ const patience = 3 * time.Second
 // earlier one may come, before it counts as silence.
 const afterthought = 4 * time.Millisecond
 
-// alone is how long a packet is waited for that nothing was sent behind.
-const alone = 40 * time.Millisecond
+// alone is how long the answer to a packet is waited for that nothing was sent
+// behind.
+const alone = 200 * time.Millisecond
 
 // sentinelID marks the query that is sent after each packet: once it is
 // answered, the packet before it was either answered too or met with silence,
@@ -37,28 +38,18 @@ func withID(packet []byte, id uint16) []byte {
 	return packet
 }
 
-// exchange sends a packet and returns what comes back; nil is silence. Over TCP
-// the server may close the connection instead, which is told.
-func exchange(addr string, over transport, packet []byte) (got []byte, closed bool, err error) {
+// exchange sends a packet, and next behind it if that is not nil, and returns
+// what comes back to the first; nil is silence. Over TCP the server may close the
+// connection instead, which is told.
+func exchange(addr string, over transport, packet, next []byte) (got []byte, closed bool, err error) {
 	if over == tcp {
-		got, closed, err = exchangeTCP(addr, packet, sentinel())
-	} else {
-		got, err = exchangeUDP(addr, packet, sentinel())
+		return exchangeTCP(addr, packet, next)
 	}
-	if got != nil || err != nil {
-		return got, closed, err
-	}
-	// Silence is no small charge: perhaps it was the two together that the
-	// server could not stand.
-	if over == tcp {
-		return exchangeTCP(addr, packet, nil)
-	}
-	got, err = exchangeUDP(addr, packet, nil)
+	got, err = exchangeUDP(addr, packet, next)
 	return got, false, err
 }
 
-// exchangeUDP sends a packet, and another one behind it if that is not nil,
-// from a port of its own and returns what comes back to the first.
+// exchangeUDP is exchange from a port of its own.
 func exchangeUDP(addr string, packet, next []byte) ([]byte, error) {
 	c, err := net.Dial("udp", addr)
 	if err != nil {
@@ -97,7 +88,7 @@ func exchangeUDP(addr string, packet, next []byte) ([]byte, error) {
 	return got, nil
 }
 
-// exchangeTCP is exchangeUDP over a connection of its own.
+// exchangeTCP is exchange over a connection of its own.
 func exchangeTCP(addr string, packet, next []byte) (got []byte, closed bool, err error) {
 	c, err := net.DialTimeout("tcp", addr, patience)
 	if err != nil {

@@ -33,7 +33,7 @@ func TestSteeredNamesKeepToTheRFCs(t *testing.T) {
 		{"RFC 8020, Section 2", "a name below", both, ask("x.steered.example.net", 1).bytes(), "NXDOMAIN aa an=0 ns=1"},
 	} {
 		for _, over := range []transport{udp, tcp} {
-			if r := run(s, c, over, uint16(i+1), true); r.err != nil {
+			if r := run(s, c, over, uint16(i+1), sentinel(), true); r.err != nil {
 				t.Errorf("%s, %s: %v (%s)", over, c.name, r.err, c.rfc)
 			}
 		}
