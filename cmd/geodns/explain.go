@@ -35,6 +35,7 @@ counts as up. With --server it asks a running server, which knows the health.
 		Args: usage(cobra.RangeArgs(1, 2)),
 	}
 	f.add(cmd)
+	cmd.Flags().Lookup("server").Usage = "admin URL of a running server to ask, repeatable (default: work from files)"
 	cmd.Flags().StringVar(&req.Client, "client", "", "address or prefix of the client (default: nobody in particular)")
 	cmd.Flags().StringArrayVar(&req.Down, "down", nil, "site to take as down, repeatable")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

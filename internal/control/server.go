@@ -83,7 +83,13 @@ func Listen(cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// maxSocketPath is the longest path of a socket that the kernel takes, in octets.
+const maxSocketPath = 107
+
 func listenUnix(path string) (net.Listener, error) {
+	if len(path) > maxSocketPath {
+		return nil, fmt.Errorf("socket %s: the path has %d octets, the kernel takes %d: choose a shorter state folder", path, len(path), maxSocketPath)
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}

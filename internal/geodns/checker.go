@@ -62,6 +62,7 @@ type checker struct {
 	calls   chan func(context.Context)
 	results chan keyedResult
 	probes  sync.WaitGroup
+	ended   chan struct{} // closed when Run returns
 
 	// Owned by Run's goroutine; before Run, by whoever made the checker.
 	board   *health.Board
@@ -89,6 +90,7 @@ func newChecker(log *slog.Logger, observe observer) *checker {
 		observe: observe,
 		calls:   make(chan func(context.Context)),
 		results: make(chan keyedResult, 256),
+		ended:   make(chan struct{}),
 		board:   health.NewBoard(nil),
 		watches: map[health.Key]*scheduled{},
 		publish: func(*health.Board) {},
@@ -96,20 +98,21 @@ func newChecker(log *slog.Logger, observe observer) *checker {
 }
 
 // do runs f in the goroutine that owns the board and waits for it; it reports
-// false if ctx ended first.
+// false if ctx or Run ended first.
 func (c *checker) do(ctx context.Context, f func(context.Context)) bool {
 	done := make(chan struct{})
 	select {
 	case c.calls <- func(run context.Context) { defer close(done); f(run) }:
 		<-done
 		return true
+	case <-c.ended:
 	case <-ctx.Done():
-		return false
 	}
+	return false
 }
 
-// known returns those of the watches that the board has a verdict or tracker
-// for; it must run in the owner's goroutine.
+// unknown returns those of the watches that the board does not have; it must
+// run in the owner's goroutine.
 func (c *checker) unknown(watches []target) []target {
 	var out []target
 	for _, w := range watches {
@@ -165,6 +168,7 @@ func (c *checker) schedule(watches []target, now time.Time) {
 
 // Run probes until ctx ends and returns when no probe is under way any more.
 func (c *checker) Run(ctx context.Context) error {
+	defer close(c.ended)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {

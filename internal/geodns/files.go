@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/geodns-vipd/geodns/internal/config"
@@ -33,7 +34,7 @@ type inventory struct {
 // takeInventory lists the zones and reads the steering files. Files that begin
 // with a dot are left alone: editors, ConfigMaps and package managers make them.
 func takeInventory(cfg config.Geodns) (inv inventory, list diag.List) {
-	folders := cfg.Folders
+	folders := slices.Clone(cfg.Folders)
 	for _, folder := range cfg.Folders {
 		inv.folder(folder, &list)
 	}

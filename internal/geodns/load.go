@@ -70,13 +70,16 @@ func (l *loader) load(cfg config.Geodns) (*Loaded, diag.List) {
 	out.Steering = steer
 	out.Sites = steer.NewSites()
 	out.targets = targets(steer, &list)
-	out.loadZones(inv.zones, &list)
+	broken := out.loadZones(inv.zones, &list)
 	b := binder{config: steer, compiled: map[string]*policy.Policy{}}
 	if index != nil {
 		b.compiler = policy.NewCompiler(out.Sites, index)
 	}
 	for _, z := range out.Zones {
 		out.bound = append(out.bound, b.bind(z, &list))
+	}
+	for i := range broken {
+		b.compile(&broken[i], &list)
 	}
 	if !list.HasErrors() {
 		// A zone that could not be read would leave its policies unused.
@@ -113,12 +116,15 @@ func (l *loader) openDatabases(cfg config.Geodns, out *Loaded, list *diag.List) 
 	return index
 }
 
-// loadZones reads every zone, noting the mistakes of all of them.
-func (l *Loaded) loadZones(files []zoneFile, list *diag.List) {
+// loadZones reads every zone, noting the mistakes of all of them. It returns
+// the STEER records of those that hold errors.
+func (l *Loaded) loadZones(files []zoneFile, list *diag.List) (broken []zone.Steer) {
 	for _, f := range files {
-		z, findings := zone.Load(os.DirFS(f.root), f.path, f.origin, zone.Options{Display: f.display()})
+		var steers []zone.Steer
+		z, findings := zone.Load(os.DirFS(f.root), f.path, f.origin, zone.Options{Display: f.display(), Steers: &steers})
 		*list = append(*list, findings...)
 		if z == nil {
+			broken = append(broken, steers...)
 			continue
 		}
 		l.Zones = append(l.Zones, z)
@@ -129,6 +135,7 @@ func (l *Loaded) loadZones(files []zoneFile, list *diag.List) {
 			}
 		}
 	}
+	return broken
 }
 
 // State returns a new state that answers from what was loaded, with all

@@ -27,6 +27,9 @@ type Options struct {
 	MaxBytes int64
 	// MaxFindings bounds the list of mistakes; 0 means 1000.
 	MaxFindings int
+	// Steers, if not nil, is set to the STEER records that were read, also
+	// those of a zone with errors: what they name can be checked all the same.
+	Steers *[]Steer
 }
 
 func (o Options) withDefaults(path string) Options {
@@ -63,6 +66,9 @@ func Load(fsys fs.FS, path string, origin dnswire.Name, opt Options) (*Zone, dia
 		l.check()
 	}
 	l.list.Sort()
+	if opt.Steers != nil {
+		*opt.Steers = l.build.zone.Steers
+	}
 	if l.list.HasErrors() {
 		return nil, l.list
 	}
