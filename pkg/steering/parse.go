@@ -138,10 +138,18 @@ func (p *parser) warnChecks() {
 	}
 }
 
-// suggestName says which of the known names was meant.
+// maxListed bounds how many names a suggestion lists.
+const maxListed = 8
+
+// suggestName says which of the known names was meant, or which there are.
 func suggestName(name string, known []string) string {
-	if near := diag.Nearest(name, known); near != "" {
+	switch near := diag.Nearest(name, known); {
+	case near != "":
 		return "did you mean " + near + "?"
+	case len(known) == 0:
+		return "define it in steering.yaml"
+	case len(known) > maxListed:
+		return "one of " + strings.Join(known[:maxListed], ", ") + ", …"
 	}
-	return ""
+	return "one of " + strings.Join(known, ", ")
 }
