@@ -16,7 +16,8 @@ const maxTurn = 4 * time.Millisecond
 // takes that back. A worker that waits in the kernel keeps the scheduler's
 // processor that it ran on only as long as another one is idle; otherwise the
 // monitor takes it away after 20 µs, wakes a thread to run nothing on it, and
-// the worker has to find one again at the next query.
+// the worker has to find one again at the next query. Once it is set, Go no
+// longer follows changes of the CPU quota of a cgroup.
 func (s *Server) addProcessors() (undo func()) {
 	n := len(s.udp)
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n)
