@@ -1,6 +1,8 @@
 package answer
 
 import (
+	"slices"
+
 	"github.com/geodns-vipd/geodns/pkg/dnswire"
 	"github.com/geodns-vipd/geodns/pkg/zone"
 )
@@ -14,6 +16,25 @@ type chain struct {
 	exact [maxLinks + 1][dnswire.MaxName]byte // case as it stands in the records
 	size  [maxLinks + 1]int
 	n     int
+	// dnames are the DNAME sets in the reply; a chain may use one repeatedly.
+	dnames    [maxLinks + 2]*dnswire.RRset
+	numDNAMEs int
+}
+
+// reset empties the chain, and lets go of the zone of the last reply.
+func (c *chain) reset() {
+	clear(c.dnames[:c.numDNAMEs])
+	c.n, c.numDNAMEs = 0, 0
+}
+
+// isNew reports whether a DNAME set is not in the reply yet, and notes it.
+func (c *chain) isNew(set *dnswire.RRset) bool {
+	if slices.Contains(c.dnames[:c.numDNAMEs], set) {
+		return false
+	}
+	c.dnames[c.numDNAMEs] = set
+	c.numDNAMEs++
+	return true
 }
 
 // add appends a name and reports whether it is a new one and fits.
@@ -45,7 +66,7 @@ func (c *chain) last() (exact, lower []byte) {
 func (r *Responder) resolve(st *State, req Request, o *Outcome) {
 	z := o.Zone
 	owner, lower := r.query.Name, r.query.Lower
-	r.chain.n = 0
+	r.chain.reset()
 	for {
 		res := z.Lookup(lower, r.query.Type)
 		r.trace.lookup(z, lower, res)
@@ -56,6 +77,9 @@ func (r *Responder) resolve(st *State, req Request, o *Outcome) {
 		var next []byte
 		switch res.Outcome {
 		case zone.Answer:
+			if res.Set.Type == dnswire.TypeDNAME && !res.Wildcard && !r.chain.isNew(res.Set) {
+				return // it led here
+			}
 			r.append(dnswire.Answer, owner, res.Set, res.Set.TTL)
 			r.addAddresses(z, res.Set)
 			return
@@ -82,8 +106,8 @@ func (r *Responder) resolve(st *State, req Request, o *Outcome) {
 			}
 			next = res.Set.RData[0]
 		case zone.DNAME:
-			if next = r.dname(owner, res, o); next == nil {
-				return
+			if next = r.dname(owner, res, o); next == nil || r.query.Type == dnswire.TypeCNAME {
+				return // the CNAME is what was asked for
 			}
 		}
 		if r.chain.n == 0 {
@@ -137,7 +161,7 @@ func suffix(name []byte, ancestor dnswire.Name) []byte {
 func (r *Responder) dname(owner []byte, res zone.Result, o *Outcome) []byte {
 	from := suffix(owner, res.Node.Name)
 	prefix := owner[:len(owner)-len(from)]
-	if !r.append(dnswire.Answer, from, res.Set, res.Set.TTL) {
+	if r.chain.isNew(res.Set) && !r.append(dnswire.Answer, from, res.Set, res.Set.TTL) {
 		return nil
 	}
 	target := res.Set.RData[0]

@@ -54,14 +54,15 @@ func (l *loader) checkApex() {
 }
 
 // checkBelowDNAMEs reports owners of a DNAME with records below them, each once
-// (RFC 6672, Section 2.4). BIND lets that pass, Knot and NSD do not.
+// (RFC 6672, Section 2.4). BIND lets that pass, Knot and NSD do not; at a
+// wildcard only Knot does not.
 func (l *loader) checkBelowDNAMEs(renamed map[*Node]*ref) {
 	if len(renamed) == 0 {
 		return
 	}
 	for _, g := range l.build.order {
 		owner := g.node.above
-		if owner == nil || renamed[owner] == nil || len(g.node.sets) == 0 && g.node.Steer < 0 {
+		if owner == nil || renamed[owner] == nil || isWildcard(owner.Name) || len(g.node.sets) == 0 && g.node.Steer < 0 {
 			continue
 		}
 		l.errorf(renamed[owner].at, "no names below it", "DNAME at %s, but %s has records", owner.Name, g.node.Name)

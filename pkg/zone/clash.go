@@ -68,8 +68,10 @@ func (r *reader) clash(n *Node, rec *record, what, beside string) {
 func (r *reader) oddPlace(n *Node, rec *record, apex bool) {
 	other := dnswire.TypeNS + dnswire.TypeDNAME - rec.typ
 	switch {
+	case isWildcard(n.Name) && rec.typ == dnswire.TypeDNAME:
+		r.doubtful(rec.kind, "a name without *", "DNAME record at a wildcard renames only what is below the asterisk itself")
 	case isWildcard(n.Name):
-		r.doubtful(rec.kind, "a name without *", "%s record at a wildcard sends nobody elsewhere", rec.typ)
+		r.doubtful(rec.kind, "a name without *", "NS record at a wildcard sends nobody elsewhere")
 	case !apex && n.Set(other) != nil:
 		r.doubtful(rec.kind, "one of the two", "NS beside DNAME at %s: the delegation counts", n.Name)
 	}

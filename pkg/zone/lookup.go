@@ -85,14 +85,35 @@ func (z *Zone) Lookup(name []byte, t dnswire.Type) Result {
 	return Result{Encloser: at}
 }
 
-// Glue returns the address sets at exactly this name, also below a zone cut;
-// nil if there are none. The name is as for Lookup, but may be outside the zone.
+// Glue returns the address sets at the name, also below a zone cut, or those of
+// the wildcard that stands in for it, as Knot and NSD do; nil if there are none.
+// A steered name has none: who may have which address is for its policy to say.
+// The name is as for Lookup, but may be outside the zone.
 func (z *Zone) Glue(name []byte) (a, aaaa *dnswire.RRset) {
 	n := z.nodes[dnswire.Name(name)]
 	if n == nil {
+		if n = z.wildcard(name); n == nil {
+			return nil, nil
+		}
+	}
+	if n.Steer >= 0 && n.above == nil {
 		return nil, nil
 	}
 	return n.Set(dnswire.TypeA), n.Set(dnswire.TypeAAAA)
+}
+
+// wildcard returns the wildcard that stands in for a name that does not exist,
+// nil if there is none.
+func (z *Zone) wildcard(name []byte) *Node {
+	at := len(name) - len(z.Origin)
+	if at <= 0 || string(name[at:]) != string(z.Origin) {
+		return nil
+	}
+	encloser, _ := z.encloser(name)
+	if encloser == nil || encloser.above != nil || encloser.role != plain {
+		return nil
+	}
+	return encloser.wild
 }
 
 // answer is the part of the look-up at a node that matched.

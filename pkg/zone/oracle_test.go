@@ -76,7 +76,7 @@ func (o *oracle) lookup(name dnswire.Name, t dnswire.Type) says {
 			return says{Delegation, n, dnswire.TypeNS, false, n}
 		}
 		// RFC 6672, Section 3.2, step 3.c: names below are renamed.
-		if !last && !star && o.has(n, dnswire.TypeDNAME) {
+		if !last && o.has(n, dnswire.TypeDNAME) {
 			return says{DNAME, n, dnswire.TypeDNAME, false, n}
 		}
 	}
