@@ -173,7 +173,9 @@ func startAll(t *testing.T, zones []zoneText) (ours server, others []server) {
 func serves(t *testing.T, s server, zones []zoneText) {
 	t.Helper()
 	var questions []question
+	clear(origins)
 	for _, z := range zones {
+		origins[absolute(t, "@", z.origin)] = true
 		questions = append(questions, question{absolute(t, "@", z.origin), dns.TypeSOA, edns})
 	}
 	var missing []int

@@ -1,5 +1,67 @@
 package differential
 
+import (
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
 // decision returns why we differ from most of the others, "" if there is no
 // reason.
-func decision(question, reply, []reply) string { return "" }
+func decision(q question, ours reply, theirs []reply) string {
+	for _, d := range decisions {
+		if d.applies(q, ours, theirs) {
+			return d.reason
+		}
+	}
+	return ""
+}
+
+var decisions = []struct {
+	reason  string
+	applies func(q question, ours reply, theirs []reply) bool
+}{
+	{"an alias into another zone served here is followed (RFC 1034, Section 4.3.2), as by NSD; BIND and Knot leave that to the resolver", acrossZones},
+	{"a transfer is refused with the code that BIND uses", transfer},
+	{"MAILA and MAILB, obsolete, are not implemented, as by BIND", mailTypes},
+	{"each server stops a chain without end at a length of its own", endless},
+}
+
+// acrossZones reports whether we reply as NSD does, which goes on where BIND and
+// Knot stop with an alias.
+func acrossZones(_ question, ours reply, theirs []reply) bool {
+	bind, knot, nsd := theirs[0], theirs[1], theirs[2]
+	return ours.answer == nsd.answer && ours.authority == nsd.authority && bind.answer == knot.answer &&
+		bind.authority == "" && knot.authority == "" && bind.answer != "" && strings.HasPrefix(ours.answer, bind.answer)
+}
+
+// transfer reports whether a transfer was asked for.
+func transfer(q question, ours reply, theirs []reply) bool {
+	return (q.qtype == dns.TypeAXFR || q.qtype == dns.TypeIXFR) && ours.head == theirs[0].head
+}
+
+// mailTypes reports whether one of the two obsolete types was asked for.
+func mailTypes(q question, ours reply, theirs []reply) bool {
+	return (q.qtype == dns.TypeMAILA || q.qtype == dns.TypeMAILB) && ours.head == theirs[0].head
+}
+
+// endless reports whether we follow a long chain as another server does, only
+// further or less far, and no two of the others agree on a whole reply.
+func endless(q question, ours reply, theirs []reply) bool {
+	mine := strings.Split(ours.answer, "; ")
+	long, alike := len(mine) > 5, false
+	for i, r := range theirs {
+		truncated := strings.Contains(r.head, " tc")
+		if !truncated && q.qtype != dns.TypeANY && slices.Contains(theirs[:i], r) {
+			return false
+		}
+		chain := strings.Split(r.answer, "; ")
+		long = long || len(chain) > 5
+		n := min(len(chain), len(mine))
+		if truncated || r.answer != "" && (ours.answer == "" || slices.Equal(chain[:n], mine[:n])) {
+			alike = true
+		}
+	}
+	return long && alike
+}

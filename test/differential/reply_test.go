@@ -80,12 +80,16 @@ func head(q question, m *dns.Msg) string {
 	return s
 }
 
-// referred reports whether the reply sends to other servers.
+// referred reports whether the reply sends to other servers: it has the NS
+// records of a name that is not the origin of a zone served here.
 func referred(m *dns.Msg) bool {
-	return m.Rcode == dns.RcodeSuccess && len(m.Ns) > 0 && !slices.ContainsFunc(m.Ns, func(rr dns.RR) bool { return rr.Header().Rrtype != dns.TypeNS }) &&
-		!slices.ContainsFunc(m.Answer, func(rr dns.RR) bool { t := rr.Header().Rrtype; return t != dns.TypeCNAME && t != dns.TypeDNAME }) &&
-		!(len(m.Answer) > 0 && m.Question[0].Qtype == dns.TypeCNAME)
+	return m.Rcode == dns.RcodeSuccess && len(m.Ns) > 0 && !slices.ContainsFunc(m.Ns, func(rr dns.RR) bool {
+		return rr.Header().Rrtype != dns.TypeNS || origins[strings.ToLower(rr.Header().Name)]
+	})
 }
+
+// origins are those of the zones that are served at present.
+var origins = map[string]bool{}
 
 // anyAnswer stands for the answer to ANY, of which any part will do (RFC 8482).
 func anyAnswer(q question, rrs []dns.RR) string {
@@ -96,7 +100,12 @@ func anyAnswer(q question, rrs []dns.RR) string {
 	if strings.EqualFold(rrs[0].Header().Name, q.name) {
 		return "(records of the name)"
 	}
-	return "(records of " + strings.ToLower(rrs[0].Header().Name) + ")"
+	aliases := slices.DeleteFunc(slices.Clone(rrs), func(rr dns.RR) bool { return !isAlias(rr) })
+	s := chainFirst(aliases)
+	if len(aliases) < len(rrs) {
+		s += "; (records)"
+	}
+	return s
 }
 
 func isAlias(rr dns.RR) bool {
@@ -104,7 +113,7 @@ func isAlias(rr dns.RR) bool {
 }
 
 // chainFirst returns the records as text, CNAME and DNAME in their order, then
-// the others sorted.
+// the others sorted. At the end of a loop some servers repeat a record.
 func chainFirst(rrs []dns.RR) string {
 	var chain, rest []dns.RR
 	for _, rr := range rrs {
@@ -116,7 +125,9 @@ func chainFirst(rrs []dns.RR) string {
 	}
 	parts := []string{}
 	for _, rr := range chain {
-		parts = append(parts, text(rr))
+		if s := text(rr); !slices.Contains(parts, s) {
+			parts = append(parts, s)
+		}
 	}
 	if len(rest) > 0 {
 		parts = append(parts, sorted(rest))

@@ -56,7 +56,7 @@ func namedConfig(dir string, port int, zones []zoneText) string {
 	listen-on port %d { 127.0.0.1; };
 	listen-on-v6 { none; };
 	pid-file none; session-keyfile none; lock-file none;
-	recursion no; notify no; dnssec-validation no; empty-zones-enable no; querylog no;
+	recursion no; notify no; zero-no-soa-ttl no; dnssec-validation no; empty-zones-enable no; querylog no;
 	check-names master ignore; check-integrity no; check-mx ignore; check-srv-cname ignore; check-mx-cname ignore;
 	minimal-responses no-auth; rrset-order { order fixed; };
 	max-udp-size %[3]d; edns-udp-size %[3]d; nocookie-udp-size %[3]d;
