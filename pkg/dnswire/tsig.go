@@ -19,9 +19,9 @@ const (
 )
 
 // parse reads a TSIG record and reports whether it is well-formed. key is the
-// name of its owner.
+// name of its owner. Its TTL, which should be 0, is overlooked, as BIND does.
 func (s *TSIG) parse(rr record, key []byte) bool {
-	if Class(rr.class) != ClassANY || rr.ttl != 0 {
+	if Class(rr.class) != ClassANY {
 		return false
 	}
 	n, ok := NameLen(rr.rdata)

@@ -163,7 +163,7 @@ func tsigTests() []test {
 		{place, "TSIG in the answer section", both, www().record(answer, wire("key"), dnswire.TypeTSIG, 255, 0, tsigData("hmac-sha256", mac)).bytes(), "FORMERR -aa an=0"},
 		{place, "TSIG in the authority section", both, www().record(authority, wire("key"), dnswire.TypeTSIG, 255, 0, tsigData("hmac-sha256", mac)).bytes(), "FORMERR -aa an=0"},
 		{"RFC 8945, Section 4.2", "TSIG of class IN", both, www().record(additional, wire("key"), dnswire.TypeTSIG, 1, 0, tsigData("hmac-sha256", mac)).bytes(), "FORMERR -aa an=0"},
-		{"RFC 8945, Section 4.2", "TSIG with a TTL", both, www().record(additional, wire("key"), dnswire.TypeTSIG, 255, 60, tsigData("hmac-sha256", mac)).bytes(), "FORMERR -aa an=0 | NOTAUTH -aa"},
+		{"RFC 8945, Section 4.2", "TSIG with a TTL", both, www().record(additional, wire("key"), dnswire.TypeTSIG, 255, 60, tsigData("hmac-sha256", mac)).bytes(), unknown + " | FORMERR"},
 		{"RFC 8945, Section 4.2", "TSIG without RDATA", both, www().record(additional, wire("key"), dnswire.TypeTSIG, 255, 0, nil).bytes(), "FORMERR -aa an=0"},
 		{"RFC 8945, Section 4.2", "TSIG with RDATA cut off", both, www().record(additional, wire("key"), dnswire.TypeTSIG, 255, 0, tsigData("hmac-sha256", mac)[:30]).bytes(), "FORMERR -aa an=0"},
 		{"RFC 8945, Section 4.2", "TSIG with a MAC longer than RDATA", both, www().record(additional, wire("key"), dnswire.TypeTSIG, 255, 0, append(tsigData("hmac-sha256", mac)[:21], 255, 255)).bytes(), "FORMERR -aa an=0"},

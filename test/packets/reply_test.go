@@ -37,7 +37,10 @@ type option struct {
 	data []byte
 }
 
-var errCut = errors.New("cut off")
+var (
+	errCut      = errors.New("cut off")
+	errTrailing = errors.New("octets after the last record")
+)
 
 // readReply parses a reply completely; trailing octets are an error.
 func readReply(p []byte) (*reply, error) {
@@ -70,7 +73,7 @@ func readReply(p []byte) (*reply, error) {
 		}
 	}
 	if off != len(p) {
-		return nil, fmt.Errorf("%d octets after the last record", len(p)-off)
+		return nil, errTrailing
 	}
 	return r, r.readOPT()
 }
