@@ -43,6 +43,8 @@ func TestRedirectsGoToTheProbedAddressOnly(t *testing.T) {
 		{"the address", "http://127.0.0.1:LISTEN/ok", "", "GET", 307, "pass"},
 		{"the address, probed by name", "http://127.0.0.1:LISTEN/ok", "www.example.com", "GET", 308, "pass"},
 		{"the name in capitals", "http://WWW.example.com:LISTEN/ok", "www.example.com", "GET", 302, "pass"},
+		{"a path, probed by a name without port", "/ok", "www.example.com", "GET", 302, "pass"},
+		{"the same name without port", "http://www.example.com/ok", "www.example.com", "GET", 302, "pass"},
 		{"the mapped address", "http://[::ffff:127.0.0.1]:LISTEN/ok", "", "GET", 302, "pass"},
 		{"without scheme", "//127.0.0.1:LISTEN/ok", "", "GET", 302, "pass"},
 		{"POST seen other", "/ok", "", "POST", 303, "pass"},

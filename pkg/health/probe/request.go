@@ -102,7 +102,7 @@ func (t target) redirected(addr netip.Addr, status int, location string) (target
 	case !t.sameHost(next.host, addr), !validHost(next.host), !validPath(next.path):
 		return target{}, fmt.Errorf("redirected elsewhere: %q", location)
 	}
-	if next.port, err = portOf(to); err != nil {
+	if next.port, err = t.portOf(to); err != nil {
 		return target{}, fmt.Errorf("redirected to %q, which has no such port", location)
 	}
 	if becomesGet(t.method, status) {
@@ -131,7 +131,13 @@ func (t target) sameHost(host string, addr netip.Addr) bool {
 	return err == nil && ip.Unmap() == addr.WithZone("")
 }
 
-func portOf(u *url.URL) (uint16, error) {
+// portOf returns the port to connect to for u. A target that was asked for
+// under a host without port on a port of its own cannot know that port: where
+// it points to itself, the port stays.
+func (t target) portOf(u *url.URL) (uint16, error) {
+	if u.Scheme == t.scheme && strings.EqualFold(u.Host, t.host) {
+		return t.port, nil
+	}
 	if u.Port() == "" {
 		return defaultPort(u.Scheme), nil
 	}
