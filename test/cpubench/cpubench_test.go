@@ -36,7 +36,7 @@ type setting struct {
 }
 
 func settings() setting {
-	s := setting{rounds: 2, span: 300 * time.Millisecond, warm: 50 * time.Millisecond}
+	s := setting{rounds: 2, span: 200 * time.Millisecond, warm: 50 * time.Millisecond}
 	if *long {
 		s = setting{rounds: 7, span: 1500 * time.Millisecond, warm: 200 * time.Millisecond, paced: true}
 	}
