@@ -11,11 +11,7 @@ import (
 // the cut is needed to follow the referral, so TC is set if it does not fit
 // (RFC 9471, Section 3.1); sibling glue is left out silently (Section 3.2).
 func (r *Responder) referral(z *Zone, owner []byte, res zone.Result) {
-	cut := owner // of a wildcard's NS records, which stand in for the name itself
-	if !res.Wildcard {
-		cut = suffix(owner, res.Node.Name)
-	}
-	if !r.append(dnswire.Authority, cut, res.Set, res.Set.TTL) {
+	if !r.append(dnswire.Authority, suffix(owner, res.Node.Name), res.Set, res.Set.TTL) {
 		return
 	}
 	for _, inDomain := range []bool{true, false} {

@@ -266,9 +266,9 @@ func (l *loader) finish() *Zone {
 func soaMinimum(rdata []byte) uint32 { return binary.BigEndian.Uint32(rdata[len(rdata)-4:]) }
 
 // link gives the nodes their roles and those below cuts and DNAMEs their
-// redirection. NS records at a wildcard redirect nothing (RFC 4592, Section
-// 4.2). DNAME there renames the names that really are below the asterisk and no
-// others; Section 4.4 leaves it open, and BIND, Knot and NSD agree on that.
+// redirection. NS and DNAME records at a wildcard do so to the names that really
+// are at or below the asterisk and to no others. RFC 4592, Sections 4.2 and 4.4
+// leave it open; Knot and NSD agree on that, and BIND where it loads the zone.
 func (b *builder) link() {
 	z := b.zone
 	z.SOA = z.apex.Set(dnswire.TypeSOA)
@@ -277,7 +277,7 @@ func (b *builder) link() {
 		n, parent := g.node, g.parent
 		switch {
 		case len(n.sets) == 0:
-		case n != z.apex && !isWildcard(n.Name) && n.Set(dnswire.TypeNS) != nil:
+		case n != z.apex && n.Set(dnswire.TypeNS) != nil:
 			n.role = cut
 		case n.Set(dnswire.TypeDNAME) != nil:
 			n.role = dnameHere

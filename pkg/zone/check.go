@@ -79,7 +79,7 @@ func (l *loader) checkTarget(ref *ref) {
 		return
 	}
 	atApex := ref.node == b.zone.apex
-	if ref.set.Type == dnswire.TypeNS && !atApex && ref.node.role != cut {
+	if ref.set.Type == dnswire.TypeNS && !atApex && isWildcard(ref.node.Name) {
 		return // at a wildcard; told before
 	}
 	target := dnswire.FormatName(ref.target)

@@ -71,7 +71,7 @@ func (r *reader) oddPlace(n *Node, rec *record, apex bool) {
 	case isWildcard(n.Name) && rec.typ == dnswire.TypeDNAME:
 		r.doubtful(rec.kind, "a name without *", "DNAME record at a wildcard renames only what is below the asterisk itself")
 	case isWildcard(n.Name):
-		r.doubtful(rec.kind, "a name without *", "NS record at a wildcard sends nobody elsewhere")
+		r.doubtful(rec.kind, "a name without *", "NS record at a wildcard delegates only the asterisk itself")
 	case !apex && n.Set(other) != nil:
 		r.doubtful(rec.kind, "one of the two", "NS beside DNAME at %s: the delegation counts", n.Name)
 	}

@@ -77,7 +77,7 @@ func (z *Zone) Lookup(name []byte, t dnswire.Type) Result {
 	case encloser.role != plain:
 		return encloser.redirect(name)
 	case encloser.wild != nil:
-		r := encloser.wild.answer(t)
+		r := encloser.wild.data(t)
 		r.Wildcard = true
 		r.Encloser = at
 		return r
@@ -121,6 +121,11 @@ func (n *Node) answer(t dnswire.Type) Result {
 	if n.role == cut && t != dnswire.TypeDS {
 		return Result{Outcome: Delegation, Node: n, Set: n.Set(dnswire.TypeNS)}
 	}
+	return n.data(t)
+}
+
+// data is the answer by the records of a node, whatever it is to others.
+func (n *Node) data(t dnswire.Type) Result {
 	set := n.Set(t)
 	if n.Steer >= 0 {
 		return Result{Outcome: Steered, Node: n, Set: set}

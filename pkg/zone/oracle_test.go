@@ -70,9 +70,8 @@ func (o *oracle) lookup(name dnswire.Name, t dnswire.Type) says {
 			return s
 		}
 		encloser = n
-		star := len(n) > 2 && n[:2] == "\x01*"
 		// Step 3.b: out of the authoritative data; DS belongs to this side.
-		if i > 0 && !star && o.has(n, dnswire.TypeNS) && !(last && t == dnswire.TypeDS) {
+		if i > 0 && o.has(n, dnswire.TypeNS) && !(last && t == dnswire.TypeDS) {
 			return says{Delegation, n, dnswire.TypeNS, false, n}
 		}
 		// RFC 6672, Section 3.2, step 3.c: names below are renamed.
