@@ -141,38 +141,71 @@ func (w *Watcher) subscribe(events *fsnotify.Watcher) {
 
 // Fingerprint returns a number that differs when any of the files, or of those
 // in the folders, does: by name, size, time, and inode, following symbolic
-// links.
+// links. Naming a file that a named folder has in it anyway makes no difference:
+// a reload that finds a new file there must not look like one more change.
 func Fingerprint(paths []string) uint64 {
 	h := fnv.New64a()
+	var folders []string
 	for _, p := range paths {
-		fi, err := os.Stat(p)
-		if err != nil {
+		if fi, err := os.Stat(p); err == nil && fi.IsDir() {
+			folders = append(folders, p)
+			stampFolder(h, p)
+		}
+	}
+	for _, p := range paths {
+		switch fi, err := os.Stat(p); {
+		case slices.ContainsFunc(folders, func(dir string) bool { return dir == p || inside(dir, p) }):
+		case err != nil:
 			fmt.Fprintln(h, p, "missing")
-			continue
-		}
-		if !fi.IsDir() {
+		case !fi.IsDir():
 			stamp(h, p, fi)
-			continue
 		}
-		_ = filepath.WalkDir(p+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error {
-			switch {
-			case err != nil:
-				return nil // it vanished meanwhile; the next look sees that
-			case strings.HasPrefix(d.Name(), ".") && path != p+string(filepath.Separator):
-				if d.IsDir() {
-					return fs.SkipDir
-				}
-				return nil
-			case d.IsDir():
-				return nil
-			}
-			if fi, err := os.Stat(path); err == nil {
-				stamp(h, path, fi)
-			}
-			return nil
-		})
 	}
 	return h.Sum64()
+}
+
+// inside reports whether the look at a folder comes by path: nothing on the way
+// is hidden or behind a symbolic link.
+func inside(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	if err != nil {
+		return false
+	}
+	parts := strings.Split(rel, string(filepath.Separator))
+	at := dir
+	for i, part := range parts {
+		if strings.HasPrefix(part, ".") { // ".." too
+			return false
+		}
+		at = filepath.Join(at, part)
+		if fi, err := os.Lstat(at); i < len(parts)-1 && (err != nil || !fi.IsDir()) {
+			return false
+		}
+	}
+	return true
+}
+
+// stampFolder stamps the files in a folder and those below, but none that is
+// hidden.
+func stampFolder(w io.Writer, dir string) {
+	top := dir + string(filepath.Separator)
+	_ = filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return nil // it vanished meanwhile; the next look sees that
+		case strings.HasPrefix(d.Name(), ".") && path != top:
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case d.IsDir():
+			return nil
+		}
+		if fi, err := os.Stat(path); err == nil {
+			stamp(w, path, fi)
+		}
+		return nil
+	})
 }
 
 func stamp(w io.Writer, path string, fi fs.FileInfo) {

@@ -122,3 +122,40 @@ func TestChangesBeforeTheFirstLook(t *testing.T) {
 		}
 	}
 }
+
+// TestFilesOfAWatchedFolderAreSeenOnce names files that a folder has in it
+// anyway, and files that it has not.
+func TestFilesOfAWatchedFolderAreSeenOnce(t *testing.T) {
+	dir := t.TempDir()
+	for _, sub := range []string{"/zones/part", "/zones/.hidden", "/zones2", "/far"} {
+		if err := os.MkdirAll(dir+sub, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(dir+"/far", dir+"/zones/link"); err != nil {
+		t.Fatal(err)
+	}
+	alone := Fingerprint([]string{dir + "/zones"})
+	for _, c := range []struct {
+		file string
+		once bool
+	}{
+		{"/zones/a.zone", true}, {"/zones/part/www", true}, {"/zones/not.there", true},
+		{"/zones/.hidden/www", false}, {"/zones/link/www", false}, {"/zones2/a.zone", false}, {"/zones2/not.there", false},
+	} {
+		if filepath.Base(c.file) != "not.there" {
+			write(t, dir+c.file, "1")
+			alone = Fingerprint([]string{dir + "/zones"})
+		}
+		with := []string{dir + "/zones", dir + c.file}
+		before := Fingerprint(with)
+		if (before == alone) != c.once {
+			t.Errorf("%s: makes a difference: %v, want %v", c.file, before != alone, !c.once)
+		}
+		write(t, dir+c.file, "22")
+		if Fingerprint(with) == before {
+			t.Errorf("%s: its change makes no difference", c.file)
+		}
+		alone = Fingerprint([]string{dir + "/zones"})
+	}
+}

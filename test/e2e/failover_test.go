@@ -23,7 +23,7 @@ type pace struct {
 }
 
 var paces = []pace{
-	{"fast", 100 * time.Millisecond, 50 * time.Millisecond, 2, 3},
+	{"fast", 100 * time.Millisecond, 100 * time.Millisecond, 2, 3},
 	{"mid", 250 * time.Millisecond, 250 * time.Millisecond, 3, 2},
 	{"slow", 500 * time.Millisecond, 200 * time.Millisecond, 1, 1},
 }

@@ -23,7 +23,7 @@ func TestMetricsCountWhatWasAsked(t *testing.T) {
 	s := start(t, folder(t, files{
 		"zones/example.com.zone": zoneText("www 5 STEER web\nplain A 192.0.2.9\n"),
 		"zones/example.net.zone": zoneText("plain A 192.0.2.9\n"),
-		"zones/steering.yaml": fmt.Sprintf("checks:\n  web: {http: {port: %d, path: /}, interval: 100ms, timeout: 100ms}\nsites:\n"+
+		"zones/steering.yaml": fmt.Sprintf("checks:\n  web: {http: {port: %d, path: /}, interval: 300ms, timeout: 300ms}\nsites:\n"+
 			"  s0: {addresses: [%v], check: web}\n  s1: {addresses: [%v], check: web}\npolicies:\n  web: {failover: [s1, s0]}\n",
 			sites[0].addr.Port(), sites[0].ip(), sites[1].ip()),
 	}))

@@ -21,7 +21,7 @@ const notice = 5 * time.Second
 func reloadFolder(t *testing.T, sites []*site) (dir string, steering func(order string, n int) string) {
 	steering = func(order string, n int) string {
 		var b strings.Builder
-		fmt.Fprintf(&b, "checks:\n  web: {http: {port: %d, path: /}, interval: 200ms, timeout: 200ms}\nsites:\n", sites[0].addr.Port())
+		fmt.Fprintf(&b, "checks:\n  web: {http: {port: %d, path: /}, interval: 500ms, timeout: 500ms}\nsites:\n", sites[0].addr.Port())
 		for i, s := range sites[:n] {
 			fmt.Fprintf(&b, "  s%d: {addresses: [%v], check: web}\n", i, s.ip())
 		}
@@ -284,5 +284,28 @@ func TestGoneThingsLeaveTheMetrics(t *testing.T) {
 	}
 	if s.metric(`geodns_site_up{site="s0"}`) != 1 {
 		t.Error("the site that stays has lost its series")
+	}
+}
+
+// TestOneChangeIsOneReload adds a zone with an included file, changes that
+// file, and counts the reloads.
+func TestOneChangeIsOneReload(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, files{"zones/example.com.zone": zoneText("www A 192.0.2.1\n")})
+	s := start(t, dir)
+	for i, change := range []files{
+		{"zones/example.net.zone": zoneText("$INCLUDE part/www\n"), "zones/part/www": "www A 192.0.2.1\n"},
+		{"zones/part/www": "www A 192.0.2.2\n"},
+	} {
+		from := s.log.len()
+		change.write(t, dir)
+		s.awaitLog(from, reloadLine, notice)
+		time.Sleep(3 * time.Second)
+		if n := strings.Count(s.log.String()[from:], "msg=reloaded"); n != 1 {
+			t.Errorf("change %d: %d reloads:\n%s", i+1, n, s.log.String()[from:])
+		}
+	}
+	if got := s.mustAddr("www.example.net"); got != netip.MustParseAddr("192.0.2.2") {
+		t.Errorf("%v is answered", got)
 	}
 }

@@ -49,7 +49,7 @@ func TestWeightsOverTheWire(t *testing.T) {
 	}
 	s := start(t, folder(t, files{
 		"zones/example.com.zone": zoneText("www 5 STEER web\n"),
-		"zones/steering.yaml": fmt.Sprintf("checks:\n  web: {http: {port: %d, path: /}, interval: 100ms, timeout: 100ms, fall: 2, rise: 2}\nsites:\n%spolicies:\n  web: {weighted: {%s}}\n",
+		"zones/steering.yaml": fmt.Sprintf("checks:\n  web: {http: {port: %d, path: /}, interval: 500ms, timeout: 500ms, fall: 2, rise: 2}\nsites:\n%spolicies:\n  web: {weighted: {%s}}\n",
 			sites[0].addr.Port(), list.String(), strings.TrimSuffix(targets.String(), ", ")),
 	}))
 	const n = 20000

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 // openFolder is folder for a server that becomes another user: everybody may
@@ -153,5 +155,31 @@ func TestEndsOnSignals(t *testing.T) {
 				t.Errorf("log:\n%s", s.log.String())
 			}
 		}
+	}
+}
+
+// TestBothFamiliesAndTransports listens at two addresses; the source address of
+// either family decides.
+func TestBothFamiliesAndTransports(t *testing.T) {
+	t.Parallel()
+	s := start(t, folder(t, files{
+		"geodns.yaml":            "listen: [\"127.0.0.1:0\", \"[::1]:0\"]\nadmin: \"[::1]:0\"\nstate: state\n",
+		"zones/example.com.zone": zoneText("www 5 STEER web\n"),
+		"zones/steering.yaml": "sites:\n  a: {addresses: [192.0.2.1]}\n  b: {addresses: [192.0.2.2]}\n  c: {addresses: [192.0.2.3]}\n" +
+			"policies:\n  web: {geo: [{cidr: [127.0.0.0/8], use: a}, {cidr: [\"::1/128\"], use: b}, {use: c}]}\n",
+	}))
+	if len(s.dns) != 2 {
+		t.Fatalf("listening at %v", s.dns)
+	}
+	for i, want := range []string{"192.0.2.1", "192.0.2.2"} {
+		for _, network := range []string{"udp", "tcp"} {
+			m := dial(t, network, s.dns[i].String()).must(t, query("www.example.com", dns.TypeA, netip.Prefix{}))
+			if only(m) != netip.MustParseAddr(want) || !m.Authoritative {
+				t.Errorf("%s at %v: %v", network, s.dns[i], m)
+			}
+		}
+	}
+	if out, code := command(t, s.dir, "status", "--server", "http://"+s.admin); code != 0 {
+		t.Errorf("status at %s: exit code %d\n%s", s.admin, code, out)
 	}
 }
