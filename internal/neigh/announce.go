@@ -2,6 +2,7 @@ package neigh
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -167,6 +168,8 @@ const (
 func (a *Announcer) send(ctx context.Context, index int, frames [][]byte) (sent int, err error) {
 	to := &unix.SockaddrLinklayer{Ifindex: index, Halen: 6}
 	for tries := 0; sent < len(frames); {
+		// The type of the frame, in the order of the network.
+		to.Protocol = binary.NativeEndian.Uint16(frames[sent][12:])
 		err := unix.Sendto(a.fd, frames[sent], unix.MSG_DONTWAIT, to)
 		switch err {
 		case nil:

@@ -61,7 +61,8 @@ func (c *Conn) Addresses() ([]Address, error) {
 // is gone already is no error.
 func (c *Conn) RemoveAddress(a Address) error {
 	c.out.reset()
-	c.out.begin(unix.RTM_DELADDR, 0, ifaddrmsg(a.Prefix, a.Peer, 0, a.Index)...)
+	fixed := ifaddrmsg(a.Prefix, a.Peer, 0, a.Index)
+	c.out.begin(unix.RTM_DELADDR, 0, fixed[:]...)
 	c.out.addrs(a.Prefix, a.Peer)
 	c.out.end()
 	answers, err := c.send(nil)
@@ -81,12 +82,14 @@ func gone(err error) bool {
 
 // ifaddrmsg is the fixed part: family, prefix length, flags (in an attribute
 // instead, where 32 bits fit), scope, index.
-func ifaddrmsg(p, peer netip.Prefix, scope uint8, index int) []byte {
+func ifaddrmsg(p, peer netip.Prefix, scope uint8, index int) [unix.SizeofIfAddrmsg]byte {
 	bits := p.Bits()
 	if peer.IsValid() {
 		bits = peer.Bits()
 	}
-	return binary.NativeEndian.AppendUint32([]byte{family(p.Addr()), uint8(bits), 0, scope}, uint32(index))
+	b := [unix.SizeofIfAddrmsg]byte{family(p.Addr()), uint8(bits), 0, scope}
+	binary.NativeEndian.PutUint32(b[4:], uint32(index))
+	return b
 }
 
 // addrs appends the local address and the one at the other end, which without
@@ -103,7 +106,8 @@ func (m *batch) addrs(p, peer netip.Prefix) {
 // newAddress appends a message that adds or renews an address; lifetime 0 is
 // for ever.
 func (m *batch) newAddress(flags uint16, a *keepalived.Address, index int, lifetime time.Duration) {
-	m.begin(unix.RTM_NEWADDR, flags, ifaddrmsg(a.Prefix, a.Peer, a.Scope, index)...)
+	fixed := ifaddrmsg(a.Prefix, a.Peer, a.Scope, index)
+	m.begin(unix.RTM_NEWADDR, flags, fixed[:]...)
 	m.addrs(a.Prefix, a.Peer)
 	if brd := broadcast(a); brd.IsValid() {
 		m.attrAddr(unix.IFA_BROADCAST, brd)
@@ -125,7 +129,8 @@ func (m *batch) newAddress(flags uint16, a *keepalived.Address, index int, lifet
 }
 
 func (m *batch) delAddress(a *keepalived.Address, index int) {
-	m.begin(unix.RTM_DELADDR, 0, ifaddrmsg(a.Prefix, a.Peer, a.Scope, index)...)
+	fixed := ifaddrmsg(a.Prefix, a.Peer, a.Scope, index)
+	m.begin(unix.RTM_DELADDR, 0, fixed[:]...)
 	m.addrs(a.Prefix, a.Peer)
 	m.end()
 }
@@ -170,14 +175,9 @@ func parseAddress(b []byte) (Address, bool) {
 	}
 	a := Address{Scope: b[3], Flags: uint32(b[2]), Index: int(binary.NativeEndian.Uint32(b[4:])), Valid: Forever, Preferred: Forever}
 	bits := int(b[1])
-	attrs, err := nl.ParseRouteAttr(b[unix.SizeofIfAddrmsg:])
-	if err != nil {
-		return Address{}, false
-	}
 	var local, other netip.Addr
-	for _, at := range attrs {
-		v := at.Value
-		switch at.Attr.Type {
+	for typ, v := range attributes(b[unix.SizeofIfAddrmsg:]) {
+		switch typ {
 		case unix.IFA_LOCAL:
 			local, _ = netip.AddrFromSlice(v)
 		case unix.IFA_ADDRESS:
@@ -187,7 +187,9 @@ func parseAddress(b []byte) (Address, bool) {
 		case unix.IFA_FLAGS:
 			a.Flags = uint32At(v, 0)
 		case ifaProto:
-			a.Proto = v[0]
+			if len(v) == 1 {
+				a.Proto = v[0]
+			}
 		case unix.IFA_CACHEINFO:
 			a.Preferred, a.Valid = uint32At(v, 0), uint32At(v, 4)
 		}
@@ -202,12 +204,4 @@ func parseAddress(b []byte) (Address, bool) {
 		a.Peer = netip.PrefixFrom(other, bits)
 	}
 	return a, a.Prefix.IsValid()
-}
-
-// uint32At returns the number at an offset, 0 where the value is too short.
-func uint32At(v []byte, off int) uint32 {
-	if len(v) < off+4 {
-		return 0
-	}
-	return binary.NativeEndian.Uint32(v[off:])
 }

@@ -184,12 +184,7 @@ func parseAnswer(h unix.NlMsghdr, body []byte) answer {
 	if h.Flags&unix.NLM_F_ACK_TLVS == 0 || h.Flags&unix.NLM_F_CAPPED == 0 || len(body) < skip {
 		return a
 	}
-	attrs, _ := nl.ParseRouteAttr(body[skip:])
-	for _, at := range attrs {
-		if at.Attr.Type == unix.NLMSGERR_ATTR_MSG {
-			a.said = unix.ByteSliceToString(at.Value)
-		}
-	}
+	a.said = unix.ByteSliceToString(nested(body[skip:], unix.NLMSGERR_ATTR_MSG))
 	return a
 }
 

@@ -15,7 +15,7 @@
 // # Whose address is it
 //
 // Every address that vipd adds carries [AddrProto] in IFA_PROTO (Linux 5.18;
-// `ip -d address` shows it as "proto 112"); older kernels ignore it. Routes and
+// newer `ip address` shows "proto 112"); older kernels ignore it. Routes and
 // rules have no room for a second mark: their protocol, RTPROT_KEEPALIVED
 // unless the file says otherwise, is all there is.
 package netlink

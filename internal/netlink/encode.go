@@ -2,6 +2,7 @@ package netlink
 
 import (
 	"encoding/binary"
+	"iter"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -90,4 +91,38 @@ func family(a netip.Addr) uint8 {
 		return unix.AF_INET
 	}
 	return unix.AF_INET6
+}
+
+// attributes iterates over the attributes in b, by type without the flag of
+// nesting. One whose length does not fit ends it.
+func attributes(b []byte) iter.Seq2[uint16, []byte] {
+	return func(yield func(uint16, []byte) bool) {
+		for len(b) >= unix.SizeofRtAttr {
+			n := int(binary.NativeEndian.Uint16(b))
+			typ := binary.NativeEndian.Uint16(b[2:]) &^ unix.NLA_F_NESTED
+			if n < unix.SizeofRtAttr || n > len(b) || !yield(typ, b[unix.SizeofRtAttr:n]) {
+				return
+			}
+			b = b[min((n+unix.RTA_ALIGNTO-1)&^(unix.RTA_ALIGNTO-1), len(b)):]
+		}
+	}
+}
+
+// nested returns the value of an attribute inside another's value, nil if it
+// is not there.
+func nested(v []byte, want uint16) []byte {
+	for typ, value := range attributes(v) {
+		if typ == want {
+			return value
+		}
+	}
+	return nil
+}
+
+// uint32At returns the number at an offset, 0 where the value is too short.
+func uint32At(v []byte, off int) uint32 {
+	if len(v) < off+4 {
+		return 0
+	}
+	return binary.NativeEndian.Uint32(v[off:])
 }

@@ -72,7 +72,7 @@ func (h *Holder) Apply(want []keepalived.Address) (Result, error) {
 	if err != nil {
 		errs = append(errs, err)
 	}
-	before, since := h.until, Now()
+	since := Now()
 	answers, err := h.c.newAddresses(todo, h.lifetime, func(t *held) uint16 {
 		if h.has(t) {
 			return unix.NLM_F_CREATE | unix.NLM_F_REPLACE
@@ -97,7 +97,7 @@ func (h *Holder) Apply(want []keepalived.Address) (Result, error) {
 	if err := h.takeOver(present, &res); err != nil {
 		errs = append(errs, err)
 	}
-	h.renewed(since, before)
+	h.until = since + h.lifetime
 	return res, errors.Join(errs...)
 }
 
@@ -157,13 +157,6 @@ func (h *Holder) expire() {
 	if h.lifetime > 0 && len(h.held) > 0 && Now() >= h.until {
 		h.held = nil
 	}
-}
-
-// renewed notes when the addresses will end. Had they ended (at before) while
-// the kernel was told, those that were renewed may be back from the dead; but
-// the caller wanted them here from now on, so that is as if added.
-func (h *Holder) renewed(since, before time.Duration) {
-	h.until = max(since+h.lifetime, before)
 }
 
 func (h *Holder) has(t *held) bool {

@@ -180,12 +180,8 @@ func parseLink(b []byte) (Link, bool) {
 		Flags: binary.NativeEndian.Uint32(b[8:]),
 	}
 	l.Carrier = l.Flags&unix.IFF_LOWER_UP != 0
-	attrs, err := nl.ParseRouteAttr(b[unix.SizeofIfInfomsg:])
-	if err != nil {
-		return Link{}, false
-	}
-	for _, at := range attrs {
-		switch v := at.Value; at.Attr.Type &^ unix.NLA_F_NESTED {
+	for typ, v := range attributes(b[unix.SizeofIfInfomsg:]) {
+		switch typ {
 		case unix.IFLA_IFNAME:
 			l.Name = unix.ByteSliceToString(v)
 		case unix.IFLA_ADDRESS:
@@ -204,19 +200,4 @@ func parseLink(b []byte) (Link, bool) {
 		}
 	}
 	return l, l.Name != ""
-}
-
-// nested returns the value of an attribute inside another's value, nil if it
-// is not there.
-func nested(v []byte, typ uint16) []byte {
-	attrs, err := nl.ParseRouteAttr(v)
-	if err != nil {
-		return nil
-	}
-	for _, at := range attrs {
-		if at.Attr.Type&^unix.NLA_F_NESTED == typ {
-			return at.Value
-		}
-	}
-	return nil
 }

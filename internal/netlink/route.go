@@ -276,7 +276,8 @@ func (m *batch) metrics(x *keepalived.RouteMetrics) error {
 		if v.value != 0 {
 			m.attr32(v.typ, v.value)
 		}
-		if slices.Contains(x.Lock, v.name) {
+		// The kernel heeds rto_min only if it is locked.
+		if slices.Contains(x.Lock, v.name) || v.name == "rto_min" && v.value != 0 {
 			lock |= 1 << v.typ
 		}
 	}
