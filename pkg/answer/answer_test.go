@@ -30,7 +30,7 @@ var resolver = netip.MustParseAddrPort("198.51.100.7:4321")
 // TestTranscripts runs testdata/*.txt. A file holds zone files, each begun by
 // a line "zone NAME", then questions, each a line "? NAME TYPE [option …]"
 // with the reply below it up to the next empty line. Options: subnet=PREFIX,
-// from=ADDR, size=OCTETS (EDNS), tcp, down=SITE.
+// from=ADDR, size=OCTETS (EDNS), tcp, chaos, nsid, cookie=HEX, down=SITE.
 func TestTranscripts(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txt")
 	if len(files) == 0 {
@@ -163,6 +163,8 @@ func load(t testing.TB, head string) *world {
 		zones = append(zones, w.zone(t, strings.TrimSpace(name), text))
 	}
 	w.state.Zones = zone.NewSet(zones)
+	w.state.NSID, w.state.Version = []byte("node1"), "1.0"
+	w.state.Cookies = Cookies{Enabled: true, Current: [16]byte{1, 2, 3}}
 	w.state.Health.Store(health.NewSnapshot(len(w.sites.Subjects())))
 	w.resp = &Responder{Draw: rand.New(rand.NewPCG(1, 2))}
 	return w
@@ -226,16 +228,21 @@ func (w *world) ask(t *testing.T, line string) string {
 		case "size":
 			n, _ := strconv.Atoi(val)
 			m.SetEdns0(uint16(n), false)
+		case "chaos":
+			m.Question[0].Qclass = dns.ClassCHAOS
+		case "nsid":
+			option(&m, &dns.EDNS0_NSID{Code: dns.EDNS0NSID})
+		case "cookie":
+			option(&m, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: val})
 		case "down":
 			st = w.down(strings.Split(val, ",")...)
 		case "subnet":
-			m.SetEdns0(1232, false)
 			p := netip.MustParsePrefix(val)
 			family := uint16(1)
 			if p.Addr().Is6() {
 				family = 2
 			}
-			m.IsEdns0().Option = append(m.IsEdns0().Option, &dns.EDNS0_SUBNET{
+			option(&m, &dns.EDNS0_SUBNET{
 				Code: dns.EDNS0SUBNET, Family: family, SourceNetmask: uint8(p.Bits()), Address: p.Addr().AsSlice()})
 		default:
 			t.Fatalf("option %q", o)
@@ -247,6 +254,14 @@ func (w *world) ask(t *testing.T, line string) string {
 	}
 	reply, _ := w.resp.Answer(st, packet, req, nil)
 	return render(t, reply)
+}
+
+// option adds an EDNS option to a question.
+func option(m *dns.Msg, o dns.EDNS0) {
+	if m.IsEdns0() == nil {
+		m.SetEdns0(1232, false)
+	}
+	m.IsEdns0().Option = append(m.IsEdns0().Option, o)
 }
 
 // render prints a reply: the header's essentials, then the records by section.
@@ -271,8 +286,13 @@ func render(t *testing.T, reply []byte) string {
 	}
 	if o := m.IsEdns0(); o != nil {
 		for _, opt := range o.Option {
-			if s, ok := opt.(*dns.EDNS0_SUBNET); ok {
-				fmt.Fprintf(&b, " scope=%d", s.SourceScope)
+			switch opt := opt.(type) {
+			case *dns.EDNS0_SUBNET:
+				fmt.Fprintf(&b, " scope=%d", opt.SourceScope)
+			case *dns.EDNS0_NSID:
+				fmt.Fprintf(&b, " nsid=%s", opt.Nsid)
+			case *dns.EDNS0_COOKIE:
+				fmt.Fprintf(&b, " cookie=%s", opt.Cookie)
 			}
 		}
 	}

@@ -122,7 +122,7 @@ func (r *Responder) answer(st *State, req Request, o *Outcome) {
 		r.chaos(st, o)
 		return
 	case q.Class != dnswire.ClassIN:
-		o.RCode = dnswire.RCodeRefused
+		o.RCode = otherClass(q.Class)
 		return
 	}
 	switch q.Type {
@@ -132,8 +132,12 @@ func (r *Responder) answer(st *State, req Request, o *Outcome) {
 	case dnswire.TypeMAILA, dnswire.TypeMAILB:
 		o.RCode = dnswire.RCodeNotImp // obsolete since RFC 973
 		return
-	case dnswire.TypeOPT, dnswire.TypeTSIG, dnswire.TypeTKEY, 0:
+	case dnswire.TypeOPT, dnswire.TypeTSIG, dnswire.TypeTKEY:
 		o.RCode = dnswire.RCodeFormErr // not types of data
+		return
+	}
+	if firstMeta <= q.Type && q.Type < dnswire.TypeTKEY {
+		o.RCode = dnswire.RCodeFormErr // as BIND; of type 128 by RFC 9824, Section 3.5
 		return
 	}
 	z := st.Zones.Find(q.Lower, q.Type)
@@ -143,6 +147,23 @@ func (r *Responder) answer(st *State, req Request, o *Outcome) {
 	}
 	o.Zone = st.ByZone[z]
 	r.resolve(st, req, o)
+}
+
+// firstMeta is the first of the types that are no types of data, up to 255
+// (RFC 6895, Section 3.1).
+const firstMeta dnswire.Type = 128
+
+// otherClass returns the code for a class in which nothing is served, as BIND
+// has it: those that no data can be in are malformed, those that nobody has
+// defined are not implemented.
+func otherClass(c dnswire.Class) dnswire.RCode {
+	switch c {
+	case 0, dnswire.ClassNONE, dnswire.ClassANY:
+		return dnswire.RCodeFormErr
+	case dnswire.ClassHS:
+		return dnswire.RCodeRefused
+	}
+	return dnswire.RCodeNotImp
 }
 
 // transfer returns the code for a zone transfer: none are made, and those who
