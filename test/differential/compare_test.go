@@ -2,6 +2,7 @@ package differential
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
@@ -16,6 +17,10 @@ const (
 	decided                  // we differ, for a reason that is written down
 	disagreed                // we differ
 )
+
+var verdictNames = [...]string{"agreed", "majority", "divided", "decided", "disagreed"}
+
+func (v verdict) String() string { return verdictNames[v] }
 
 // tally counts verdicts and what was decided.
 type tally struct {
@@ -72,7 +77,8 @@ func judge(ours reply, theirs []reply) verdict {
 // mostShown bounds the disagreements that are told in full.
 const mostShown = 30
 
-// compare asks all servers and judges every question.
+// compare asks all servers and judges every question. DIFFERENTIAL_SHOW=divided
+// (majority, decided) shows those too that are no mistake.
 func compare(t *testing.T, count *tally, ours server, others []server, questions []question, zoneOf func(int) string) {
 	t.Helper()
 	mine := ours.ask(t, questions)
@@ -103,6 +109,9 @@ func compare(t *testing.T, count *tally, ours server, others []server, questions
 			}
 		}
 		if v != disagreed {
+			if v > agreed && v.String() == os.Getenv("DIFFERENTIAL_SHOW") {
+				t.Log(account(q, our, others, all, ""))
+			}
 			continue
 		}
 		z := zoneOf(i)

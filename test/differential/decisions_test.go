@@ -23,27 +23,28 @@ var decisions = []struct {
 	applies func(q question, ours reply, theirs []reply) bool
 }{
 	{"an alias into another zone served here is followed (RFC 1034, Section 4.3.2), as by NSD; BIND and Knot leave that to the resolver", acrossZones},
-	{"a transfer is refused with the code that BIND uses", transfer},
-	{"MAILA and MAILB, obsolete, are not implemented, as by BIND", mailTypes},
+	{"types that are no data (AXFR, MAILB, OPT, TSIG …) are refused with the code that BIND uses", noData},
 	{"each server stops a chain without end at a length of its own", endless},
 }
 
 // acrossZones reports whether we reply as NSD does, which goes on where BIND and
 // Knot stop with an alias.
 func acrossZones(_ question, ours reply, theirs []reply) bool {
+	if len(theirs) != 3 {
+		return false
+	}
 	bind, knot, nsd := theirs[0], theirs[1], theirs[2]
 	return ours.answer == nsd.answer && ours.authority == nsd.authority && bind.answer == knot.answer &&
 		bind.authority == "" && knot.authority == "" && bind.answer != "" && strings.HasPrefix(ours.answer, bind.answer)
 }
 
-// transfer reports whether a transfer was asked for.
-func transfer(q question, ours reply, theirs []reply) bool {
-	return (q.qtype == dns.TypeAXFR || q.qtype == dns.TypeIXFR) && ours.head == theirs[0].head
-}
-
-// mailTypes reports whether one of the two obsolete types was asked for.
-func mailTypes(q question, ours reply, theirs []reply) bool {
-	return (q.qtype == dns.TypeMAILA || q.qtype == dns.TypeMAILB) && ours.head == theirs[0].head
+// noData reports whether a type was asked for that no zone holds.
+func noData(q question, ours reply, theirs []reply) bool {
+	switch q.qtype {
+	case dns.TypeAXFR, dns.TypeIXFR, dns.TypeMAILA, dns.TypeMAILB, dns.TypeOPT, dns.TypeTSIG, dns.TypeTKEY:
+		return ours.head == theirs[0].head
+	}
+	return false
 }
 
 // endless reports whether we follow a long chain as another server does, only

@@ -198,7 +198,7 @@ func TestRandomZonesAreAnsweredAsByOthers(t *testing.T) {
 			}
 		}
 		t.Run(fmt.Sprintf("seed %d", seed+n), func(t *testing.T) {
-			ours, others := startAll(t, w.zones)
+			ours, others := startAll(t, w.zones, "")
 			count.zones += len(w.zones)
 			compare(t, count, ours, others, w.questions, w.zoneOf)
 		})
