@@ -94,9 +94,9 @@ func (v Verdict) String() string {
 }
 
 // Parse reads one packet into q and returns what is to be done about it. It
-// goes through all records, but not into the RDATA of those other than OPT and
-// TSIG: nothing of what they say is used. Octets after the last record are
-// overlooked, as BIND and NSD do.
+// goes through all records; of those other than OPT and TSIG nothing but the form
+// of the common types is looked at. Octets after the last record are overlooked,
+// as BIND and NSD do.
 //
 // Packets shorter than a header, and replies, are dropped: an answer to them
 // could only make two servers talk to each other for ever (RFC 8906, Section
@@ -179,6 +179,10 @@ func (q *Query) parseRecords(packet []byte, off, others, additional int) Verdict
 				return FormErr
 			}
 			signed = true
+		default:
+			if !saneRData(packet, rr, next) {
+				return FormErr
+			}
 		}
 		off = next
 	}
