@@ -96,7 +96,7 @@ Exit codes: 0 done, 1 it is not so or could not be done, 2 wrong command line.`,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd.CommandPath(), err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(checkCommand())
+	root.AddCommand(runCommand(), checkCommand(), statusCommand(), whyCommand(), drainCommand(), undrainCommand(), reloadCommand())
 	return root
 }
 

@@ -1,0 +1,362 @@
+package vipd
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/geodns-vipd/geodns/internal/neigh"
+	"github.com/geodns-vipd/geodns/internal/track"
+	"github.com/geodns-vipd/geodns/pkg/keepalived"
+	"github.com/geodns-vipd/geodns/pkg/vrrp"
+)
+
+// idleLimit is how long an instance sleeps at most, so that it is known to be
+// alive.
+const idleLimit = time.Second
+
+// linkFacts is what the machine says of the interface of an instance.
+type linkFacts struct {
+	up    bool
+	why   string     // if not
+	index int        // of the interface; 0: none, or none is named
+	local netip.Addr // source of adverts; invalid: none
+	// prefixes are the connected subnets.
+	prefixes []netip.Prefix
+}
+
+func (l linkFacts) connected(a netip.Addr) bool {
+	for _, p := range l.prefixes {
+		if p.Contains(a.WithZone("")) {
+			return true
+		}
+	}
+	return false
+}
+
+func (l linkFacts) source(p *plan) netip.Addr {
+	if p.SrcAddr.IsValid() {
+		return p.SrcAddr
+	}
+	if l.local.IsValid() {
+		return l.local
+	}
+	return p.noAddress()
+}
+
+// host is what an instance asks of the daemon around it. Each method returns at
+// once.
+type host interface {
+	// notify runs hooks.
+	notify(p *plan, n vrrp.Notify)
+	// report tells the sync group.
+	report(r vrrp.Report)
+	// floating tells the loops of the instance's floating addresses. late: it
+	// was master without running for a while.
+	floating(instance string, state vrrp.State, late bool)
+	peerHeard(instance string)
+	// hear brings messages of other vipd nodes to source, none if it is not
+	// valid; send sends one.
+	hear(in *instance, source netip.Addr)
+	send(in *instance, message []byte, to netip.Addr) error
+}
+
+// instance runs one virtual router. All fields but the shared ones belong to
+// its goroutine.
+type instance struct {
+	name string
+	log  *slog.Logger
+	host host
+	rt   int // real-time priority
+
+	// Shared.
+	mailbox      mailbox
+	state        atomic.Uint32 // vrrp.State
+	lease        atomic.Int64  // until when a cloud may be asked, ns since boot; 0: not
+	lastLoop     atomic.Int64  // when it last ran, ns since boot
+	peerPriority atomic.Uint32 // of the node heard last
+	counts       counters
+	done         chan struct{}
+
+	plan    *plan
+	facts   linkFacts
+	router  vrrp.Router
+	clock   alarmClock
+	wire    *wire
+	retryAt time.Duration // when to open the sockets again
+	claims  *addresses
+	ringers sync.WaitGroup
+	voice   *announcer
+	history history
+	news    map[[2]string]track.News
+	drained *drainOrder // as ordered, kept over a restart of the router
+	replies []chan<- drainReply
+	after   []func() // to do once the actions of a step are done
+	wasLate bool
+	buf     []byte
+	seq     uint64
+	polled  [2]unix.PollFd
+	ended   bool
+}
+
+// newInstance returns an instance that waits to be run.
+func newInstance(p *plan, facts linkFacts, h host, log *slog.Logger, rt int) (in *instance, err error) {
+	in = &instance{
+		name: p.Name, log: log.With("instance", p.Name), host: h, rt: rt, plan: p, facts: facts,
+		done: make(chan struct{}), news: map[[2]string]track.News{},
+	}
+	var undo []func()
+	defer func() {
+		if err != nil {
+			for _, f := range undo {
+				f()
+			}
+		}
+	}()
+	if in.clock, err = newAlarmClock(); err != nil {
+		return nil, err
+	}
+	undo = append(undo, in.clock.close)
+	if in.mailbox.bell, err = newBell(); err != nil {
+		return nil, err
+	}
+	undo = append(undo, in.mailbox.close)
+	if in.claims, err = newAddresses(p); err != nil {
+		return nil, err
+	}
+	undo = append(undo, in.claims.close)
+	socket, err := neigh.Open()
+	if err != nil {
+		return nil, err
+	}
+	in.voice = &announcer{log: in.log, socket: socket, links: in.claims.conn, opt: p.pauses()}
+	in.router = vrrp.New(p.router(facts.source(p), facts.connected))
+	return in, nil
+}
+
+// run serves the instance until it is stopped. It must be the only call, on a
+// goroutine of its own.
+func (in *instance) run() {
+	defer close(in.done)
+	if err := ownThread(in.rt); err != nil {
+		in.log.Debug("no real-time priority", "err", err)
+	}
+	in.start()
+	for !in.ended {
+		in.wait()
+		in.lastLoop.Store(int64(bootNow()))
+		in.receive()
+		in.readMail()
+		if in.clock.fired() {
+			in.step(vrrp.Wake{At: bootNow()})
+		}
+		in.reopen()
+	}
+	in.closeWire()
+	in.ringers.Wait()
+	in.mailbox.close()
+	in.clock.close()
+	in.voice.close()
+	in.claims.close()
+}
+
+// start begins the life of a router: what is known of the machine first, so
+// that it does not begin in a state that it must leave at once.
+func (in *instance) start() {
+	if in.drained != nil {
+		in.step(vrrp.Drain{At: bootNow(), On: true, Force: true, LastResort: in.drained.LastResort})
+	}
+	in.applyLink()
+	for _, n := range in.news {
+		in.step(trackEvent(n))
+	}
+	in.step(vrrp.Start{At: bootNow()})
+}
+
+// wait blocks until something is to be done.
+func (in *instance) wait() {
+	in.polled = [2]unix.PollFd{{Fd: int32(in.clock.fd)}, {Fd: int32(in.mailbox.bell.fd)}}
+	pollAny(in.polled[:], idleLimit)
+}
+
+// readMail runs what others sent. Packets that came meanwhile are read after
+// each message: some cause a step that takes its time.
+func (in *instance) readMail() {
+	for _, f := range in.mailbox.take() {
+		f(in)
+	}
+}
+
+// step takes one event through the router and carries out what it says, then
+// what followed from that.
+func (in *instance) step(ev vrrp.Event) {
+	var actions []vrrp.Action
+	before := in.router.State()
+	in.router, actions = in.router.Step(ev)
+	for _, a := range actions {
+		in.carryOut(a)
+	}
+	in.publish(before)
+	for len(in.after) > 0 {
+		f := in.after[0]
+		in.after = in.after[1:]
+		f()
+	}
+}
+
+// publish makes the state known to those who may not ask.
+func (in *instance) publish(before vrrp.State) {
+	deadline, ok := in.router.Lease()
+	if !ok {
+		deadline = 0
+	}
+	in.lease.Store(int64(deadline))
+	now := in.router.State()
+	in.state.Store(uint32(now))
+	if (now == vrrp.Master) != (before == vrrp.Master) || in.wasLate {
+		in.host.floating(in.name, now, in.wasLate)
+		in.wasLate = false
+	}
+}
+
+// leaseLeft returns how long this node may still ask a cloud for an address.
+// Any goroutine may ask.
+func (in *instance) leaseLeft() (time.Duration, bool) {
+	left := time.Duration(in.lease.Load()) - bootNow()
+	return left, left > 0
+}
+
+// applyLink takes what the machine says of the interface.
+func (in *instance) applyLink() {
+	up, why := in.facts.up, in.facts.why
+	if up {
+		if err := in.openWire(); err != nil {
+			up, why = false, err.Error()
+		}
+	}
+	if !up {
+		in.closeWire()
+	}
+	in.step(vrrp.Link{At: bootNow(), Up: up, Why: why})
+}
+
+// setLink brings news of the interface.
+func (in *instance) setLink(facts linkFacts) {
+	old := in.facts
+	in.facts = facts
+	if facts.source(in.plan) != old.source(in.plan) || facts.index != old.index {
+		if facts.up || facts.index != old.index {
+			in.restart("its interface or source address changed")
+			return
+		}
+	}
+	if facts.up != old.up || facts.why != old.why {
+		in.applyLink()
+	}
+}
+
+// restart begins anew with another router, as where its source address
+// changed. The hooks of a stop do not run: the node goes on.
+func (in *instance) restart(why string) {
+	in.log.Info("begins anew", "reason", why)
+	in.quiet(func() { in.step(vrrp.Stop{At: bootNow()}) })
+	in.closeWire()
+	in.router = vrrp.New(in.plan.router(in.facts.source(in.plan), in.facts.connected))
+	in.clock.set(0)
+	in.start()
+}
+
+// quiet runs f without hooks.
+func (in *instance) quiet(f func()) {
+	h := in.host
+	in.host = noHooks{h}
+	f()
+	in.host = h
+}
+
+type noHooks struct{ host }
+
+func (noHooks) notify(*plan, vrrp.Notify) {}
+
+// reload takes a new plan over. A reload that changes nothing does not get
+// here.
+func (in *instance) reload(p *plan, facts linkFacts) {
+	old := in.plan
+	in.plan, in.facts = p, facts
+	if err := in.claims.plan(p); err != nil {
+		in.log.Error("routes and rules", "err", err)
+	}
+	in.voice.opt = p.pauses()
+	cfg := p.router(facts.source(p), facts.connected)
+	if !in.router.Config().SameRouter(cfg) || p.Interface != old.Interface || !sameMembers(p.Group, old.Group) {
+		in.restart("its virtual router id, source address, kind of peers or sync group changed")
+		return
+	}
+	if !p.sameSockets(old) {
+		in.closeWire()
+		in.applyLink()
+	}
+	in.step(vrrp.Reload{At: bootNow(), Config: cfg})
+	for _, n := range in.news {
+		in.step(trackEvent(n))
+	}
+}
+
+// sameMembers reports whether a sync group can keep what it knows of its
+// members.
+func sameMembers(a, b *keepalived.SyncGroup) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Name == b.Name && slices.Equal(a.Members, b.Members)
+}
+
+// setNews takes news of a tracked thing.
+func (in *instance) setNews(n track.News) {
+	if old, known := in.news[[2]string{n.Kind, n.Name}]; known && old == n {
+		return
+	}
+	in.news[[2]string{n.Kind, n.Name}] = n
+	in.step(trackEvent(n))
+}
+
+func trackEvent(n track.News) vrrp.Event {
+	return vrrp.Track{At: bootNow(), Kind: n.Kind, Name: n.Name, Up: n.Up, Value: n.Value, Text: n.Text}
+}
+
+// addressGone hears from the kernel that an address was removed by somebody.
+func (in *instance) addressGone(index int, addr netip.Addr) {
+	if in.claims.lost(index, addr) && in.router.State() == vrrp.Master {
+		in.step(vrrp.AddressLost{At: bootNow(), Addr: addr})
+	}
+}
+
+// stop ends the instance: a master hands over.
+func (in *instance) stop(deleted bool) {
+	in.step(vrrp.Stop{At: bootNow(), Deleted: deleted})
+	in.ended = true
+}
+
+// ask runs f on the goroutine of the instance and waits for it, as long as ctx
+// allows.
+func (in *instance) ask(ctx context.Context, f func(*instance)) error {
+	ran := make(chan struct{})
+	if !in.mailbox.post(func(in *instance) { f(in); close(ran) }) {
+		return fmt.Errorf("%s has ended", in.name)
+	}
+	select {
+	case <-ran:
+		return nil
+	case <-in.done:
+		return fmt.Errorf("%s has ended", in.name)
+	case <-ctx.Done():
+		return fmt.Errorf("%s does not answer", in.name)
+	}
+}
