@@ -3,6 +3,7 @@ GO        ?= go
 GO_NEEDED := 1.26
 PORT      ?= 5300
 FUZZTIME  ?= 20s
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 export GOTOOLCHAIN ?= local
 
 .PHONY: help run test lint bench fuzz build audit check-go tools clean
@@ -26,7 +27,7 @@ check-go:
 
 build: check-go
 	@mkdir -p bin
-	$(GO) build -trimpath -o bin/ ./cmd/...
+	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/...
 
 run: build
 	@exec bin/geodns demo --port $(PORT)

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/geodns-vipd/geodns/internal/cli"
 	"github.com/geodns-vipd/geodns/internal/config"
 	"github.com/geodns-vipd/geodns/internal/geodns"
 	"github.com/geodns-vipd/geodns/pkg/diag"
@@ -20,15 +21,15 @@ func checkCommand() *cobra.Command {
 file:line:column: what is wrong: what is right. A line that begins with
 "warning:" after its place does not forbid serving. Nothing is served, probed or
 written. The exit code is 1 if there is an error, else 0.`,
-		Args: usage(cobra.NoArgs),
+		Args: cli.Args(cobra.NoArgs),
 	}
 	configFlag(cmd, &file)
 	config.AddFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		loaded, list := loadFiles(file, cmd.Flags())
-		printDiags(cmd.OutOrStdout(), list)
+		cli.PrintDiags(cmd.OutOrStdout(), list)
 		if list.HasErrors() {
-			return errTold
+			return cli.ErrTold
 		}
 		fmt.Fprintln(cmd.OutOrStdout(), loaded.Summary())
 		return nil
@@ -52,8 +53,8 @@ func loadFiles(file string, flags *pflag.FlagSet) (*geodns.Loaded, diag.List) {
 func loadOrTell(cmd *cobra.Command, file string) (*geodns.Loaded, error) {
 	loaded, list := loadFiles(file, nil)
 	if list.HasErrors() {
-		printDiags(cmd.ErrOrStderr(), list)
-		return nil, errTold
+		cli.PrintDiags(cmd.ErrOrStderr(), list)
+		return nil, cli.ErrTold
 	}
 	return loaded, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/geodns-vipd/geodns/internal/cli"
 	"github.com/geodns-vipd/geodns/internal/dnsclient"
 	"github.com/geodns-vipd/geodns/pkg/delegation"
 	"github.com/geodns-vipd/geodns/pkg/diag"
@@ -41,7 +42,7 @@ the same NS records and serial, over UDP and TCP. The exit code is 0 only if all
 agree.`,
 		Example: `  geodns delegation example.com
   geodns delegation example.com --verify 9.9.9.9`,
-		Args: usage(cobra.ExactArgs(1)),
+		Args: cli.Args(cobra.ExactArgs(1)),
 	}
 	configFlag(cmd, &file)
 	cmd.Flags().StringVar(&verify, "verify", "", "resolver to ask, ADDR or ADDR:PORT")
@@ -50,7 +51,7 @@ agree.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		resolver, err := parseResolver(verify)
 		if err != nil {
-			return &usageError{cmd.CommandPath(), err}
+			return &cli.UsageError{cmd.CommandPath(), err}
 		}
 		z, err := findZone(cmd, file, args[0])
 		if err != nil {
@@ -71,7 +72,7 @@ agree.`,
 			return err
 		}
 		if r.Agree != nil && !*r.Agree {
-			return errTold
+			return cli.ErrTold
 		}
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/geodns-vipd/geodns/internal/cli"
 	"github.com/geodns-vipd/geodns/internal/config"
 	"github.com/geodns-vipd/geodns/internal/daemon"
 	"github.com/geodns-vipd/geodns/internal/demo"
@@ -34,7 +35,7 @@ func demoCommand() *cobra.Command {
 Frankfurt, Ashburn and Singapore, the embedded geo database, and a server. It
 prints what to try. Type the name of a site and Enter to kill its web server or
 to start it again, or use "geodns demo down SITE" in another terminal.`,
-		Args: usage(cobra.NoArgs),
+		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDemo(cmd, portsFrom(port)) },
 	}
 	cmd.PersistentFlags().Uint16Var(&port, "port", 5300, "port of DNS; the admin listener has the next one, the web sites the 80th after it")
@@ -42,7 +43,7 @@ to start it again, or use "geodns demo down SITE" in another terminal.`,
 		sub := &cobra.Command{
 			Use:   verb + " SITE",
 			Short: map[string]string{"down": "Kill the web server of a site of the running example", "up": "Start it again"}[verb],
-			Args:  usage(cobra.ExactArgs(1)),
+			Args:  cli.Args(cobra.ExactArgs(1)),
 		}
 		sub.RunE = func(cmd *cobra.Command, args []string) error {
 			if err := demo.Command(cmd.Context(), demoControl(portsFrom(port)), args[0], verb); err != nil {

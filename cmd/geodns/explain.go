@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/geodns-vipd/geodns/internal/cli"
 	"github.com/geodns-vipd/geodns/internal/control"
 	"github.com/geodns-vipd/geodns/internal/geodns"
 	"github.com/geodns-vipd/geodns/pkg/answer"
@@ -32,7 +33,7 @@ counts as up. With --server it asks a running server, which knows the health.
 		Example: `  geodns explain www.example.com A --client 2.125.160.1
   geodns explain www.example.com --client 2.125.160.0/24 --down fra --json
   geodns explain www.example.com --client 2001:db8::1 --server http://127.0.0.1:8053`,
-		Args: usage(cobra.RangeArgs(1, 2)),
+		Args: cli.Args(cobra.RangeArgs(1, 2)),
 	}
 	f.add(cmd)
 	cmd.Flags().Lookup("server").Usage = "admin URL of a running server to ask, repeatable (default: work from files)"

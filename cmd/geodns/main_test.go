@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/geodns-vipd/geodns/internal/cli"
 )
 
 // try runs a command line in a folder of its own.
@@ -25,18 +27,18 @@ func TestExitCodes(t *testing.T) {
 		code   int
 		stderr string // what it holds
 	}{
-		{"", exitOK, ""},
-		{"--version", exitOK, ""},
-		{"bogus", exitMisused, "geodns: unknown command \"bogus\""},
-		{"check --bogus", exitMisused, "geodns: unknown flag: --bogus\nsee: geodns check --help\n"},
-		{"check extra", exitMisused, "geodns: unknown command \"extra\""},
-		{"explain", exitMisused, "geodns: accepts between 1 and 2 arg(s), received 0\nsee: geodns explain --help\n"},
-		{"demo down", exitMisused, "geodns: accepts 1 arg(s), received 0\nsee: geodns demo down --help\n"},
-		{"check", exitFailed, ""}, // its findings are its output
-		{"explain www.example.com", exitFailed, "zones: no such file or directory: "},
-		{"status", exitFailed, "geodns: unix:/var/lib/geodns/control.sock: "},
-		{"status --token-file nowhere", exitFailed, "geodns: open nowhere: no such file or directory"},
-		{"serve --log-level loud", exitFailed, "--log-level: log.level \"loud\" is not known: one of debug, info, warn, error\n"},
+		{"", cli.ExitOK, ""},
+		{"--version", cli.ExitOK, ""},
+		{"bogus", cli.ExitMisused, "geodns: unknown command \"bogus\""},
+		{"check --bogus", cli.ExitMisused, "geodns: unknown flag: --bogus\nsee: geodns check --help\n"},
+		{"check extra", cli.ExitMisused, "geodns: unknown command \"extra\""},
+		{"explain", cli.ExitMisused, "geodns: accepts between 1 and 2 arg(s), received 0\nsee: geodns explain --help\n"},
+		{"demo down", cli.ExitMisused, "geodns: accepts 1 arg(s), received 0\nsee: geodns demo down --help\n"},
+		{"check", cli.ExitFailed, ""}, // its findings are its output
+		{"explain www.example.com", cli.ExitFailed, "zones: no such file or directory: "},
+		{"status", cli.ExitFailed, "geodns: unix:/var/lib/geodns/control.sock: "},
+		{"status --token-file nowhere", cli.ExitFailed, "geodns: open nowhere: no such file or directory"},
+		{"serve --log-level loud", cli.ExitFailed, "--log-level: log.level \"loud\" is not known: one of debug, info, warn, error\n"},
 	} {
 		code, _, stderr := try(t, strings.Fields(c.args)...)
 		if code != c.code || !strings.Contains(stderr, c.stderr) || c.stderr == "" && stderr != "" {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/geodns-vipd/geodns/internal/cli"
 	"github.com/geodns-vipd/geodns/internal/demo"
 	"github.com/geodns-vipd/geodns/internal/geodns"
 	"github.com/geodns-vipd/geodns/pkg/answer"
@@ -134,7 +135,7 @@ func TestFindingsAreSortedOneALine(t *testing.T) {
 	list.Errorf(diag.Pos{File: "a", Line: 10, Col: 1}, "so", "second")
 	list.Errorf(diag.Pos{File: "a", Line: 9, Col: 1}, "", "first")
 	var b strings.Builder
-	printDiags(&b, list)
+	cli.PrintDiags(&b, list)
 	if got, want := b.String(), "a:9:1: first\na:10:1: second: so\nb:1:1: warning: late\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/geodns-vipd/geodns/internal/cli"
 	"github.com/geodns-vipd/geodns/internal/config"
 	"github.com/geodns-vipd/geodns/internal/daemon"
 	"github.com/geodns-vipd/geodns/internal/geodns"
@@ -26,16 +27,16 @@ mistake the old configuration keeps serving. SIGINT and SIGTERM end it.
 Each key of geodns.yaml is also a flag and an environment variable
 (geo.database: --geo-database, GEODNS_GEO_DATABASE); flag before environment
 before file. Lists are separated by commas.`,
-		Args: usage(cobra.NoArgs),
+		Args: cli.Args(cobra.NoArgs),
 	}
 	configFlag(cmd, &file)
 	config.AddFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		read := func() (config.Geodns, diag.List) { return config.Load(file, cmd.Flags()) }
 		cfg, list := read()
-		printDiags(cmd.ErrOrStderr(), list)
+		cli.PrintDiags(cmd.ErrOrStderr(), list)
 		if list.HasErrors() {
-			return errTold
+			return cli.ErrTold
 		}
 		log, err := daemon.Logger(cmd.ErrOrStderr(), cfg.Log.Level, cfg.Log.Format)
 		if err != nil {
@@ -56,8 +57,8 @@ before file. Lists are separated by commas.`,
 // tell prints the findings that an error carries, each on its line.
 func tell(cmd *cobra.Command, err error) error {
 	if list, ok := geodns.Findings(err); ok {
-		printDiags(cmd.ErrOrStderr(), list)
-		return errTold
+		cli.PrintDiags(cmd.ErrOrStderr(), list)
+		return cli.ErrTold
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/geodns-vipd/geodns/internal/cli"
 	"github.com/geodns-vipd/geodns/internal/control"
 	"github.com/geodns-vipd/geodns/internal/geodns"
 )
@@ -23,7 +24,7 @@ func statusCommand() *cobra.Command {
 		Long: `Show the state of a running server: each site, each address, since when it is
 up or down, and the last error of its checks. The exit code is 1 if a server
 could not be reached or refused its last reload, else 0.`,
-		Args: usage(cobra.NoArgs),
+		Args: cli.Args(cobra.NoArgs),
 	}
 	f.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -45,7 +46,7 @@ could not be reached or refused its last reload, else 0.`,
 			failed = failed || !ok || err != nil
 		}
 		if failed {
-			return errTold
+			return cli.ErrTold
 		}
 		return nil
 	}

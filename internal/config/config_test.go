@@ -1,7 +1,6 @@
 package config
 
 import (
-	"flag"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -12,10 +11,9 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/geodns-vipd/geodns/internal/goldentest"
 	"github.com/geodns-vipd/geodns/pkg/diag"
 )
-
-var update = flag.Bool("update", false, "rewrite the transcripts")
 
 // TestMistakes loads each testdata/*.yaml; what is wrong with it stands in the
 // .txt file beside it, one line each.
@@ -28,15 +26,8 @@ func TestMistakes(t *testing.T) {
 		_, list := Load(f, nil)
 		got := text(list)
 		golden := strings.TrimSuffix(f, ".yaml") + ".txt"
-		if *update {
-			if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, _ := os.ReadFile(golden)
-		if got != string(want) {
-			t.Errorf("%s: got\n%swant\n%s", f, got, want)
-		}
+		want, _ := os.ReadFile(golden) // a new one is empty until -update
+		goldentest.Compare(t, golden, string(want), got)
 	}
 }
 

@@ -1,13 +1,10 @@
 package answer
 
 import (
-	"flag"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,14 +12,13 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/geodns-vipd/geodns/internal/goldentest"
 	"github.com/geodns-vipd/geodns/pkg/dnswire"
 	"github.com/geodns-vipd/geodns/pkg/geo"
 	"github.com/geodns-vipd/geodns/pkg/health"
 	"github.com/geodns-vipd/geodns/pkg/policy"
 	"github.com/geodns-vipd/geodns/pkg/zone"
 )
-
-var update = flag.Bool("update", false, "rewrite the transcripts")
 
 // resolver is where questions come from that carry no client subnet.
 var resolver = netip.MustParseAddrPort("198.51.100.7:4321")
@@ -31,28 +27,7 @@ var resolver = netip.MustParseAddrPort("198.51.100.7:4321")
 // a line "zone NAME", then questions, each a line "? NAME TYPE [option …]"
 // with the reply below it up to the next empty line. Options: subnet=PREFIX,
 // from=ADDR, size=OCTETS (EDNS), tcp, chaos, nsid, cookie=HEX, down=SITE.
-func TestTranscripts(t *testing.T) {
-	files, _ := filepath.Glob("testdata/*.txt")
-	if len(files) == 0 {
-		t.Fatal("no transcripts")
-	}
-	for _, f := range files {
-		t.Run(filepath.Base(f), func(t *testing.T) {
-			data, err := os.ReadFile(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := replay(t, string(data))
-			if *update {
-				if err := os.WriteFile(f, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			diffLines(t, got, string(data))
-		})
-	}
-}
+func TestTranscripts(t *testing.T) { goldentest.Run(t, "testdata/*.txt", replay) }
 
 // replay runs a transcript and returns it with the replies that came.
 func replay(t *testing.T, text string) string {
@@ -73,27 +48,6 @@ func replay(t *testing.T, text string) string {
 		}
 	}
 	return strings.TrimRight(out.String(), "\n") + "\n"
-}
-
-func diffLines(t *testing.T, got, want string) {
-	t.Helper()
-	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
-	question := ""
-	for i := range max(len(g), len(w)) {
-		var a, b string
-		if i < len(g) {
-			a = g[i]
-		}
-		if i < len(w) {
-			b = w[i]
-		}
-		if strings.HasPrefix(b, "? ") {
-			question = b
-		}
-		if a != b {
-			t.Fatalf("after %q, line %d:\n got %q\nwant %q", question, i+1, a, b)
-		}
-	}
 }
 
 // world is a state with its sites, as a transcript describes it.

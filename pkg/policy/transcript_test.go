@@ -1,23 +1,19 @@
 package policy_test
 
 import (
-	"flag"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/geodns-vipd/geodns/internal/goldentest"
 	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/geo"
 	"github.com/geodns-vipd/geodns/pkg/health"
 	"github.com/geodns-vipd/geodns/pkg/policy"
 	"github.com/geodns-vipd/geodns/pkg/steering"
 )
-
-var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
 
 // A transcript is a list of commands, each followed by a line "----" and what
 // came out, to an empty line. The commands:
@@ -31,28 +27,7 @@ var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
 //	pick       STEER CLIENT [v6|other] [drawn=N]: one line
 //	explain    the same, with the trace
 func TestTranscripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no transcripts: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := replay(string(text))
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if got != string(text) {
-				t.Errorf("%s differs; run the test with -update and look at the change. Now:\n%s", file, got)
-			}
-		})
-	}
+	goldentest.Run(t, "testdata/*.txt", func(_ *testing.T, text string) string { return replay(text) })
 }
 
 // replay runs the commands of a transcript and returns it with what came out.

@@ -1,18 +1,14 @@
 package steering
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/geodns-vipd/geodns/internal/goldentest"
 	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/policy"
 )
-
-var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
 
 // A transcript is a list of cases with an empty line between:
 //
@@ -24,28 +20,7 @@ var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
 //	----
 //	what came out
 func TestTranscripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no transcripts: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := replay(string(text))
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if got != string(text) {
-				t.Errorf("%s differs; run the test with -update and look at the change. Now:\n%s", file, got)
-			}
-		})
-	}
+	goldentest.Run(t, "testdata/*.txt", func(_ *testing.T, text string) string { return replay(text) })
 }
 
 // replay runs a transcript and returns it with what came out.

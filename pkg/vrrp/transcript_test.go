@@ -1,20 +1,17 @@
 package vrrp
 
 import (
-	"flag"
 	"fmt"
 	"maps"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
-)
 
-var update = flag.Bool("update", false, "rewrite testdata; commit only changes whose cause is understood")
+	"github.com/geodns-vipd/geodns/internal/goldentest"
+)
 
 // TestTranscripts plays the scenarios in testdata. A file is prose (lines that
 // begin with #) and blocks: commands, a line "----", then what the router
@@ -29,30 +26,7 @@ var update = flag.Bool("update", false, "rewrite testdata; commit only changes w
 //	sleep              stop the timers until the next command, which comes late
 //	EVENT KEY=VALUE…   see event
 //	status, outlook, lease
-func TestTranscripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no transcripts: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := play(t, string(data))
-			switch {
-			case got == string(data):
-			case *update:
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			default:
-				t.Errorf("%s differs (rewrite with -update). Got:\n%s", file, got)
-			}
-		})
-	}
-}
+func TestTranscripts(t *testing.T) { goldentest.Run(t, "testdata/*.txt", play) }
 
 // play runs the commands of a transcript and returns it with what came out.
 func play(t *testing.T, text string) string {
