@@ -51,7 +51,7 @@ agree.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		resolver, err := parseResolver(verify)
 		if err != nil {
-			return &cli.UsageError{cmd.CommandPath(), err}
+			return &cli.UsageError{Command: cmd.CommandPath(), Err: err}
 		}
 		z, err := findZone(cmd, file, args[0])
 		if err != nil {
