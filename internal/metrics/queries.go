@@ -15,7 +15,7 @@ var queryTypes = map[uint16]string{
 
 // queryRCodes are the codes that have a series of their own.
 var queryRCodes = map[uint16]string{
-	0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 6: "YXDOMAIN",
+	0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 6: "YXDOMAIN", 9: "NOTAUTH",
 	16: "BADVERS", 23: "BADCOOKIE",
 }
 
