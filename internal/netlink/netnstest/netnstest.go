@@ -4,9 +4,11 @@
 package netnstest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -87,6 +89,36 @@ func (s *Space) IP(args ...string) string {
 	return string(out)
 }
 
+// Keepalived runs keepalived in the namespace on a configuration until the
+// test ends, or skips the test.
+func (s *Space) Keepalived(config string) {
+	s.t.Helper()
+	path, err := exec.LookPath("keepalived")
+	if err != nil {
+		s.t.Skip("keepalived is not installed")
+	}
+	dir := s.t.TempDir()
+	file := filepath.Join(dir, "keepalived.conf")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	cmd := exec.Command(path, "--dont-fork", "--vrrp", "--use-file", file, "--log-console",
+		"--pid", filepath.Join(dir, "pid"), "--vrrp_pid", filepath.Join(dir, "vrrp.pid"))
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	s.Do(func() { err = cmd.Start() })
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+		if s.t.Failed() {
+			s.t.Logf("keepalived said:\n%s", out.String())
+		}
+	})
+}
+
 // Sysctl reads a setting below /proc/sys/net.
 func (s *Space) Sysctl(path string) string {
 	s.t.Helper()
@@ -148,6 +180,7 @@ func (s *Space) Capture(name string) *Capture {
 		if err != nil {
 			s.t.Fatal(err)
 		}
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 8<<20)
 		link, err := vnl.LinkByName(name)
 		if err == nil {
 			err = unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: uint16(all), Ifindex: link.Attrs().Index})
