@@ -103,14 +103,14 @@ func (z *Zone) Glue(name []byte) (a, aaaa *dnswire.RRset) {
 }
 
 // wildcard returns the wildcard that stands in for a name that does not exist,
-// nil if there is none.
+// also below a zone cut; nil if there is none or a DNAME renames the name.
 func (z *Zone) wildcard(name []byte) *Node {
 	at := len(name) - len(z.Origin)
 	if at <= 0 || string(name[at:]) != string(z.Origin) {
 		return nil
 	}
 	encloser, _ := z.encloser(name)
-	if encloser == nil || encloser.above != nil || encloser.role != plain {
+	if encloser == nil || encloser.role == dnameHere || encloser.above != nil && encloser.above.role == dnameHere {
 		return nil
 	}
 	return encloser.wild
