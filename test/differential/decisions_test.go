@@ -24,6 +24,7 @@ var decisions = []struct {
 }{
 	{"an alias into another zone served here is followed (RFC 1034, Section 4.3.2), as by NSD; BIND and Knot leave that to the resolver", acrossZones},
 	{"types that are no data (AXFR, MAILB, OPT, TSIG …) are refused with the code that BIND uses", noData},
+	{"for ANY, any of the records on the way will do (RFC 8482)", anyRecords},
 	{"each server stops a chain without end at a length of its own", endless},
 }
 
@@ -45,6 +46,17 @@ func noData(q question, ours reply, theirs []reply) bool {
 		return ours.head == theirs[0].head
 	}
 	return false
+}
+
+// anyRecords reports whether ANY was asked for and all gave some records, or more
+// than fit, and the same code.
+func anyRecords(q question, ours reply, theirs []reply) bool {
+	code, truncated := strings.CutSuffix(ours.head, " tc")
+	some := truncated || ours.answer != ""
+	return q.qtype == dns.TypeANY && some && !slices.ContainsFunc(theirs, func(r reply) bool {
+		head, truncated := strings.CutSuffix(r.head, " tc")
+		return head != code || r.answer == "" && !truncated || r.authority != ours.authority
+	})
 }
 
 // endless reports whether we follow a long chain as another server does, only
