@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -54,6 +55,13 @@ func pacedSites(t *testing.T, sites []*site) string {
 	})
 }
 
+// calm is the longest stall of this machine beside which a time means anything.
+// What was measured beside a longer one is measured again, a few times.
+const (
+	calm     = 20 * time.Millisecond
+	attempts = 6
+)
+
 // TestFailoverTakesNoLongerThanPromised lets a site fail in every manner and
 // come back, at several moments of the checks' phases, and polls every 5 ms.
 func TestFailoverTakesNoLongerThanPromised(t *testing.T) {
@@ -63,59 +71,75 @@ func TestFailoverTakesNoLongerThanPromised(t *testing.T) {
 	for round := range 2 {
 		for i, m := range []manner{stopped, hanging, broken} {
 			t.Run(fmt.Sprintf("%v %d", m, round+1), func(t *testing.T) {
-				for _, p := range paces {
-					if got := s.mustAddr(p.name + ".example.com"); got != sites[0].ip() {
-						t.Fatalf("%s: at first %v, want %v", p.name, got, sites[0].ip())
+				phase := time.Duration(37*(i+1)+101*round) * time.Millisecond // another one each time
+				for attempt := 1; ; attempt++ {
+					report, wrong := failAndRecover(t, s, sites, m, phase, stall)
+					switch late := stall.take(); {
+					case !wrong:
+						t.Log(report)
+						return
+					case late <= calm:
+						t.Fatal(report)
+					case attempt == attempts:
+						t.Skipf("needs a machine with time to spare: this one stalled for %v in the last of %d attempts\n%s", late, attempts, report)
 					}
 				}
-				time.Sleep(time.Duration(37*(i+1)+101*round) * time.Millisecond) // another phase each time
-				stall.take()
-				measure(t, s, stall, "away", sites[1].ip(), func() { sites[0].be(m) },
-					func(p pace) (least, most time.Duration) {
-						return time.Duration(p.fall-1)*p.interval - p.timeout, p.downWithin()
-					})
-				measure(t, s, stall, "back", sites[0].ip(), func() { sites[0].be(well) },
-					func(p pace) (least, most time.Duration) {
-						return time.Duration(p.rise-1) * p.interval, p.upWithin()
-					})
 			})
 		}
 	}
 }
 
+// failAndRecover lets the first site fail and come back, and reports how long
+// each pace took, and whether any of it was wrong.
+func failAndRecover(t *testing.T, s *server, sites []*site, m manner, phase time.Duration, stall *stalls) (report string, wrong bool) {
+	t.Helper()
+	eventually(t, 20*time.Second, "all sites are up", func() bool {
+		for _, st := range s.status().Sites {
+			if !st.Up {
+				return false
+			}
+		}
+		return true
+	})
+	time.Sleep(phase)
+	stall.take()
+	away, wrongAway := measure(t, s, "away", sites[1].ip(), func() { sites[0].be(m) },
+		func(p pace) (least, most time.Duration) {
+			return time.Duration(p.fall-1)*p.interval - p.timeout, p.downWithin()
+		})
+	back, wrongBack := measure(t, s, "back", sites[0].ip(), func() { sites[0].be(well) },
+		func(p pace) (least, most time.Duration) { return time.Duration(p.rise-1) * p.interval, p.upWithin() })
+	return away + back, wrongAway || wrongBack
+}
+
 // measure makes a change and notes for each pace when the answers became want,
 // and that they stayed so.
-func measure(t *testing.T, s *server, stall *stalls, what string, want netip.Addr, change func(), bounds func(pace) (least, most time.Duration)) {
+func measure(t *testing.T, s *server, what string, want netip.Addr, change func(), bounds func(pace) (least, most time.Duration)) (report string, wrong bool) {
 	t.Helper()
 	begin := time.Now()
 	change()
 	seen := make([]time.Duration, len(paces))
 	errs := make([]error, len(paces))
-	done := make(chan struct{})
+	var polls sync.WaitGroup
 	for i, p := range paces {
 		a := dial(t, "udp", s.addr())
-		go func() {
-			defer func() { done <- struct{}{} }()
-			seen[i], errs[i] = poll(a, p.name+".example.com", want, begin)
-		}()
+		polls.Go(func() { seen[i], errs[i] = poll(a, p.name+".example.com", want, begin) })
 	}
-	for range paces {
-		<-done
-	}
-	late := stall.take()
+	polls.Wait()
+	var b strings.Builder
 	for i, p := range paces {
 		least, most := bounds(p)
-		switch {
-		case errs[i] != nil:
-			t.Errorf("%s %s: %v", what, p.name, errs[i])
-		case seen[i] > most+slack+late:
-			t.Errorf("%s %s: after %v, promised is %v (+ %v, + %v that this machine stalled)", what, p.name, seen[i], most, slack, late)
-		case seen[i] < least:
-			t.Errorf("%s %s: after %v already; the runs need %v at least", what, p.name, seen[i], least)
-		default:
-			t.Logf("%s %-4s after %4d ms, promised %4d ms", what, p.name, seen[i].Milliseconds(), most.Milliseconds())
+		fmt.Fprintf(&b, "\n%s %-4s after %4d ms, promised at most %4d", what, p.name, seen[i].Milliseconds(), most.Milliseconds())
+		if errs[i] != nil {
+			fmt.Fprintf(&b, ": WRONG: %v", errs[i])
+		} else if seen[i] < least || seen[i] > most+slack {
+			fmt.Fprintf(&b, ": WRONG, at least %v and at most %v is right", least, most+slack)
+		} else {
+			continue
 		}
+		wrong = true
 	}
+	return b.String(), wrong
 }
 
 // poll asks every 5 ms until the answer is want, and then for a moment more,

@@ -35,18 +35,20 @@ func startLoad(t *testing.T, s *server, n int, pause time.Duration, right func(*
 }
 
 func (l *load) client(a *asker, network string, pause time.Duration, right func(*dns.Msg) bool) {
-	for {
+	before := time.Now()
+	for ; ; before = time.Now() {
 		select {
 		case <-l.stop:
 			return
 		case <-time.After(pause):
 		}
 		l.asked.Add(1)
+		begin := time.Now()
 		m, err := a.ask("www.example.com", dns.TypeA)
 		switch {
 		case err != nil:
 			l.lost.Add(1)
-			l.note(fmt.Sprintf("%s: %v", network, err))
+			l.note(fmt.Sprintf("%s: %v, %v after the question and %v after the one before", network, err, time.Since(begin), begin.Sub(before)))
 			if network == "tcp" {
 				return
 			}
