@@ -69,7 +69,10 @@ func (l *loader) load(cfg config.Geodns) (*Loaded, diag.List) {
 	list = append(list, more...)
 	out.Steering = steer
 	out.Sites = steer.NewSites()
-	out.targets = targets(steer, &list)
+	if !more.HasErrors() {
+		// A check with a mistake may lack what a prober is made of.
+		out.targets = targets(steer, &list)
+	}
 	broken := out.loadZones(inv.zones, &list)
 	b := binder{config: steer, compiled: map[string]*policy.Policy{}}
 	if index != nil {
