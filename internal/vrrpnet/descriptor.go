@@ -15,6 +15,7 @@ type descriptor struct {
 	source  netip.Addr
 	index   int // of the interface; 0: any
 	is6     bool
+	raw     bool
 	changed chan struct{} // closed when the descriptor is
 }
 
@@ -148,6 +149,12 @@ func (d *descriptor) packet(b, oob []byte, from unix.Sockaddr) (Packet, bool) {
 	}
 	if d.index != 0 && p.Interface != d.index || !p.Src.IsValid() || !p.Dst.IsValid() {
 		return p, false
+	}
+	if d.raw && !d.is6 { // the header comes along
+		if len(b) < 20 || len(b) < int(b[0]&0x0f)*4 {
+			return p, false
+		}
+		b = b[int(b[0]&0x0f)*4:]
 	}
 	p.Data = append([]byte(nil), b...)
 	return p, true

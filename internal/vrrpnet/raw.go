@@ -25,6 +25,7 @@ func openRaw(cfg *Config) (*descriptor, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.raw = true
 	return d, d.start(unix.SOCK_RAW, vrrp.Protocol, func(fd int) error { return d.setUpRaw(fd, cfg) })
 }
 
