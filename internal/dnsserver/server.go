@@ -83,6 +83,9 @@ type Config struct {
 	// queries that are older.
 	SocketBuffer int
 
+	// Ready is called by Run once every socket takes queries; nil: nothing is.
+	Ready func()
+
 	// Log receives warnings; nil discards them. What the network can cause is
 	// logged at most once a minute and kind.
 	Log *slog.Logger
@@ -165,6 +168,9 @@ func (s *Server) Run(ctx context.Context, h Handler) error {
 	}
 	for _, sock := range s.tcp {
 		running.Go(func() { s.acceptTCP(sock, h, &running) })
+	}
+	if s.cfg.Ready != nil {
+		s.cfg.Ready()
 	}
 	<-ctx.Done()
 	s.stopAt = time.Now().Add(stopGrace)

@@ -213,10 +213,14 @@ func (s *Server) serve(ctx context.Context, dns *dnsserver.Server, admin *contro
 	g.Go(func() error { return dns.Run(ctx, s.handler) })
 	g.Go(func() error { return admin.Run(ctx, s.routes()) })
 	g.Go(func() error { return s.reloadLoop(ctx) })
+	return g.Wait()
+}
+
+// nowServing tells that every socket takes queries.
+func (s *Server) nowServing() {
 	s.Log.Info("ready", "listen", strings.Join(s.listening, " "), "admin", s.admin, "zones", len(s.live.Load().Zones),
 		"took", time.Since(s.started).Round(time.Millisecond))
 	if s.Ready != nil {
 		s.Ready()
 	}
-	return g.Wait()
 }

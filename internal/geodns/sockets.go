@@ -17,6 +17,7 @@ func (s *Server) dnsConfig() dnsserver.Config {
 		MaxConns:          l.TCPConnections,
 		MaxConnsPerClient: l.TCPConnectionsPer,
 		Idle:              l.TCPIdle,
+		Ready:             s.nowServing,
 		Log:               s.Log,
 	}
 }
