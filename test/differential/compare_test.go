@@ -46,11 +46,7 @@ func (c *tally) String() string {
 
 // judge compares our reply with those of the others.
 func judge(ours reply, theirs []reply) verdict {
-	ours.hints = ""
 	same, best := 0, 0
-	for i := range theirs {
-		theirs[i].hints = ""
-	}
 	for _, a := range theirs {
 		n := 0
 		for _, b := range theirs {

@@ -12,14 +12,13 @@ type reply struct {
 	head       string // response code, aa, tc
 	answer     string // aliases in their order, then the other records sorted
 	authority  string // SOA, or the NS records of a referral
-	additional string // addresses with a referral
-	hints      string // addresses with other replies, which are a courtesy
+	additional string // addresses of the hosts that the records name
 }
 
 // String returns the reply in one line.
 func (r reply) String() string {
 	s := r.head
-	for _, part := range []struct{ name, text string }{{"", r.answer}, {"authority", r.authority}, {"glue", r.additional}} {
+	for _, part := range []struct{ name, text string }{{"", r.answer}, {"authority", r.authority}, {"additional", r.additional}} {
 		if part.text != "" {
 			s += strings.TrimRight(" | "+part.name, " ") + " " + part.text
 		}
@@ -42,7 +41,7 @@ func normal(q question, packet []byte) reply {
 	}
 	referral := referred(&m)
 	for _, rr := range m.Ns {
-		// The NS records of the zone beside an answer are a courtesy too.
+		// The NS records of the zone beside an answer are a courtesy.
 		if _, ns := rr.(*dns.NS); ns && !referral {
 			m.Ns = slices.DeleteFunc(slices.Clone(m.Ns), func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeNS })
 			break
@@ -50,13 +49,9 @@ func normal(q question, packet []byte) reply {
 	}
 	r.authority = sorted(m.Ns)
 	extra := slices.DeleteFunc(m.Extra, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeOPT })
-	if referral {
-		r.additional = sorted(extra)
-	} else {
-		r.hints = sorted(extra)
-	}
+	r.additional = sorted(extra)
 	if m.Truncated { // what is left in is up to the server
-		r.answer, r.authority, r.additional, r.hints = "", "", "", ""
+		r.answer, r.authority, r.additional = "", "", ""
 	}
 	return r
 }
