@@ -1,0 +1,466 @@
+package vipd_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/geodns-vipd/geodns/internal/vipd"
+)
+
+// binary builds vipd once.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "vipd-test")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "vipd")
+	out, err := exec.Command("go", "build", "-o", path, "../../cmd/vipd").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build: %w: %s", err, out)
+	}
+	return path, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := binary(); err == nil {
+		os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+// lab is a bridge with nodes, each in a network namespace of its own.
+type lab struct {
+	t      *testing.T
+	prefix string
+	dir    string
+	binary string
+}
+
+var labs atomic.Int32
+
+// newLab makes a bridge and nodes a, b and so on with 10.77.0.1 and up.
+func newLab(t *testing.T, nodes ...string) *lab {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root for network namespaces")
+	}
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skip("needs ip(8)")
+	}
+	if testing.Short() {
+		t.Skip("slow")
+	}
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &lab{t: t, prefix: fmt.Sprintf("vt%d%d", os.Getpid()%10000, labs.Add(1)), dir: t.TempDir(), binary: path}
+	l.netns("s")
+	l.ip("s", "link add br0 type bridge mcast_snooping 0")
+	l.ip("s", "link set br0 up")
+	for i, n := range nodes {
+		l.netns(n)
+		l.ip(n, "link add eth0 type veth peer name p"+n+" netns "+l.prefix+"s")
+		l.ip("s", "link set p"+n+" master br0 up")
+		l.ip(n, fmt.Sprintf("addr add 10.77.0.%d/24 dev eth0", i+1))
+		l.ip(n, "link set eth0 up")
+	}
+	return l
+}
+
+func (l *lab) netns(n string) {
+	l.t.Helper()
+	if out, err := exec.Command("ip", "netns", "add", l.prefix+n).CombinedOutput(); err != nil {
+		l.t.Skipf("network namespaces: %v: %s", err, out)
+	}
+	l.t.Cleanup(func() { exec.Command("ip", "netns", "del", l.prefix+n).Run() })
+	l.ip(n, "link set lo up")
+}
+
+func (l *lab) ip(n, args string) {
+	l.t.Helper()
+	if out, err := exec.Command("ip", append([]string{"-n", l.prefix + n}, strings.Fields(args)...)...).CombinedOutput(); err != nil {
+		l.t.Fatalf("ip -n %s %s: %v: %s", n, args, err, out)
+	}
+}
+
+// has reports whether a node has an address.
+func (l *lab) has(n, addr string) bool {
+	out, _ := exec.Command("ip", "-n", l.prefix+n, "-o", "addr", "show", "eth0").Output()
+	return strings.Contains(string(out), " "+addr+"/")
+}
+
+// node is a running vipd.
+type node struct {
+	*lab
+	name   string
+	socket string
+	config string
+	cmd    *exec.Cmd
+	log    *safeBuffer
+}
+
+type safeBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// instance returns a configuration of one instance; more goes into its block.
+func instance(priority int, more ...string) string {
+	return fmt.Sprintf(`vrrp_instance VI_1 {
+    state BACKUP
+    interface eth0
+    version 3
+    virtual_router_id 50
+    priority %d
+    advert_int 0.1
+    virtual_ipaddress { 10.77.0.100/24 }
+    %s
+}
+`, priority, strings.Join(more, "\n    "))
+}
+
+func (l *lab) start(name, config string) *node {
+	l.t.Helper()
+	n := &node{lab: l, name: name, log: &safeBuffer{}, socket: filepath.Join(l.dir, name+".sock"), config: filepath.Join(l.dir, name+".conf")}
+	n.write(config)
+	n.run()
+	return n
+}
+
+func (n *node) write(config string) {
+	n.t.Helper()
+	if err := os.WriteFile(n.config, []byte("global_defs { script_user root }\n"+config), 0o644); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+func (n *node) run() {
+	n.t.Helper()
+	n.cmd = exec.Command("ip", "netns", "exec", n.prefix+n.name, n.binary, "run", "-f", n.config,
+		"--control", n.socket, "--state", filepath.Join(n.dir, n.name+".state"), "--log-level", "debug")
+	n.cmd.Env = append(os.Environ(), "SECRET=not for hooks")
+	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
+	if err := n.cmd.Start(); err != nil {
+		n.t.Fatal(err)
+	}
+	cmd := n.cmd
+	n.t.Cleanup(func() {
+		cmd.Process.Signal(syscall.SIGCONT)
+		cmd.Process.Kill()
+		cmd.Wait()
+		if n.t.Failed() {
+			n.t.Logf("log of %s:\n%s", n.name, n.log)
+		}
+	})
+	n.within(5*time.Second, "answers", func() bool { _, ok := n.status(); return ok })
+}
+
+func (n *node) status() (vipd.InstanceStatus, bool) {
+	out, err := exec.Command(n.binary, "status", "--json", "--control", n.socket).Output()
+	var st vipd.Status
+	if err != nil || json.Unmarshal(out, &st) != nil || len(st.Instances) == 0 {
+		return vipd.InstanceStatus{}, false
+	}
+	return st.Instances[0], true
+}
+
+func (n *node) vipd(args ...string) (string, error) {
+	out, err := exec.Command(n.binary, append(args, "--control", n.socket)...).CombinedOutput()
+	return string(out), err
+}
+
+func (n *node) signal(s syscall.Signal) { n.cmd.Process.Signal(s) }
+
+const vip = "10.77.0.100"
+
+func (n *node) master() bool { return n.has(n.name, vip) }
+
+// within waits until something is so, and returns how long that took.
+func (l *lab) within(limit time.Duration, what string, so func() bool) time.Duration {
+	l.t.Helper()
+	start := time.Now()
+	for !so() {
+		if time.Since(start) > limit {
+			l.t.Fatalf("not within %v: %s", limit, what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return time.Since(start)
+}
+
+// never fails if something becomes so within d.
+func (l *lab) never(d time.Duration, what string, so func() bool) {
+	l.t.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if so() {
+			l.t.Fatalf("%s", what)
+		}
+	}
+}
+
+// pair starts two nodes and waits until a is master and b has heard it.
+func pair(t *testing.T, more ...string) (a, b *node) {
+	t.Helper()
+	t.Parallel()
+	l := newLab(t, "a", "b")
+	a, b = l.start("a", instance(150, more...)), l.start("b", instance(100, more...))
+	l.settled(a, b)
+	return a, b
+}
+
+func (l *lab) settled(master, backup *node) {
+	l.t.Helper()
+	l.within(5*time.Second, master.name+" is master", master.master)
+	l.within(5*time.Second, backup.name+" is backup and hears the master", func() bool {
+		st, ok := backup.status()
+		return ok && st.State == "BACKUP" && st.Master != nil && !backup.master()
+	})
+	// And the master has heard a hello, so that it knows its successor.
+	l.within(5*time.Second, master.name+" knows its successor", func() bool {
+		st, _ := master.status()
+		return len(st.Peers) > 0 && st.Peers[0].Eligible
+	})
+}
+
+func TestStopHandsOverWithinMilliseconds(t *testing.T) {
+	a, b := pair(t)
+	a.signal(syscall.SIGTERM)
+	took := a.within(time.Second, "b takes over", b.master)
+	if a.has("a", vip) {
+		t.Error("a still has the address")
+	}
+	if err := a.cmd.Wait(); err != nil {
+		t.Errorf("vipd ended with %v", err)
+	}
+	t.Logf("b has the address %v after SIGTERM", took)
+	if !strings.Contains(b.log.String(), "cause=handover") {
+		t.Error("b did not take over by hand-over")
+	}
+}
+
+func TestKilledMasterLosesItsAddress(t *testing.T) {
+	a, b := pair(t)
+	a.signal(syscall.SIGKILL)
+	took := a.within(time.Second, "b takes over", b.master)
+	gone := a.within(2500*time.Millisecond, "the kernel removes the address from a", func() bool { return !a.has("a", vip) })
+	t.Logf("b after %v, a without it after %v", took, took+gone)
+	if !a.has("a", "10.77.0.1") {
+		t.Error("a lost its own address too")
+	}
+	a.run() // and comes back
+	a.within(5*time.Second, "a preempts", func() bool { return a.master() && !b.master() })
+}
+
+func TestStoppedProcessLosesItsAddressAndNeverBringsItBack(t *testing.T) {
+	a, b := pair(t)
+	a.signal(syscall.SIGSTOP)
+	a.within(time.Second, "b takes over", b.master)
+	a.within(2500*time.Millisecond, "the kernel removes the address from a", func() bool { return !a.has("a", vip) })
+	time.Sleep(500 * time.Millisecond)
+	// b wins while a sleeps, by priority: a must see that before it acts.
+	b.write(instance(200))
+	if out, err := b.vipd("reload"); err != nil {
+		t.Fatalf("reload: %v: %s", err, out)
+	}
+	time.Sleep(300 * time.Millisecond)
+	a.signal(syscall.SIGCONT)
+	a.never(time.Second, "a took the address back from a better master", func() bool { return a.has("a", vip) })
+	st, _ := a.status()
+	if st.State != "BACKUP" {
+		t.Errorf("a is %s, want BACKUP", st.State)
+	}
+}
+
+func TestLinkLoss(t *testing.T) {
+	a, b := pair(t)
+	a.ip("s", "link set pa down")
+	a.within(time.Second, "b takes over", b.master)
+	a.within(time.Second, "a is in FAULT", func() bool { st, _ := a.status(); return st.State == "FAULT" && !a.master() })
+	if st, _ := a.status(); !strings.Contains(st.Fault, "eth0 has no carrier") {
+		t.Errorf("fault %q", st.Fault)
+	}
+	a.ip("s", "link set pa up")
+	a.within(5*time.Second, "a preempts", func() bool { return a.master() && !b.master() })
+}
+
+func TestNoPreempt(t *testing.T) {
+	a, b := pair(t, "nopreempt")
+	a.signal(syscall.SIGKILL)
+	a.within(time.Second, "b takes over", b.master)
+	time.Sleep(2500 * time.Millisecond)
+	a.run()
+	a.never(1500*time.Millisecond, "a preempted", func() bool { return a.has("a", vip) })
+	if !b.master() {
+		t.Error("b lost the address")
+	}
+}
+
+func TestTrackedProcessAndHooks(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "a", "b")
+	log := filepath.Join(l.dir, "notify.log")
+	script := filepath.Join(l.dir, "notify.sh")
+	os.WriteFile(script, []byte("#!/bin/sh\necho \"$@\" \"$SECRET\" \"$VIPD_STATE\" >> "+log+"\n"), 0o755)
+	daemon := exec.Command("sleep", "3600")
+	daemon.Args[0] = "service-" + l.prefix
+	if err := daemon.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { daemon.Process.Kill(); daemon.Wait() }()
+	more := "track_process { service }\n notify " + script
+	process := "vrrp_track_process service { process service-" + l.prefix + " 3600\n param_match\n weight 0 }\n"
+	a, b := l.start("a", process+instance(150, more)), l.start("b", instance(100))
+	l.settled(a, b)
+	daemon.Process.Kill()
+	daemon.Wait()
+	took := l.within(time.Second, "b takes over", b.master)
+	t.Logf("b has the address %v after the process ended", took)
+	l.within(2*time.Second, "hooks ran in order", func() bool {
+		got, _ := os.ReadFile(log)
+		return string(got) == "INSTANCE VI_1 BACKUP 150  BACKUP\nINSTANCE VI_1 MASTER 150  MASTER\nINSTANCE VI_1 FAULT 150  FAULT\n"
+	})
+}
+
+func TestDrainOutlivesARestart(t *testing.T) {
+	a, b := pair(t)
+	out, err := a.vipd("drain")
+	if err != nil || !strings.Contains(out, "handed over to 10.77.0.2") {
+		t.Fatalf("drain: %v: %s", err, out)
+	}
+	a.within(time.Second, "b takes over", b.master)
+	if out, err := b.vipd("drain"); err == nil {
+		t.Fatalf("b could be drained with nobody left: %s", out)
+	}
+	a.signal(syscall.SIGTERM)
+	a.cmd.Wait()
+	a.run()
+	a.never(time.Second, "a drained node took over", func() bool { return a.has("a", vip) })
+	if st, _ := a.status(); !st.Drained || st.State != "BACKUP" {
+		t.Errorf("state %s, drained %v", st.State, st.Drained)
+	}
+	if out, err := a.vipd("undrain"); err != nil {
+		t.Fatalf("undrain: %v: %s", err, out)
+	}
+	a.within(5*time.Second, "a preempts", a.master)
+}
+
+func TestReload(t *testing.T) {
+	a, b := pair(t)
+	since := func() time.Time { st, _ := a.status(); return st.Since }
+	before := since()
+	a.write(instance(150) + "nonsense {\n")
+	if out, err := a.vipd("reload"); err == nil || !strings.Contains(out, "a.conf:") {
+		t.Errorf("a file with a mistake was taken: %v: %s", err, out)
+	}
+	a.write("# a comment moves every line\n\n" + instance(150))
+	if out, err := a.vipd("reload"); err != nil {
+		t.Fatalf("reload: %v: %s", err, out)
+	}
+	if d := since().Sub(before).Abs(); d > 5*time.Millisecond {
+		t.Errorf("an unchanged instance was touched: since moved by %v", d)
+	}
+	a.write(strings.Replace(instance(150), "{ 10.77.0.100/24 }", "{\n10.77.0.100/24\n10.77.0.101/24\n}", 1))
+	if out, err := a.vipd("reload"); err != nil {
+		t.Fatalf("reload: %v: %s", err, out)
+	}
+	a.within(time.Second, "the new address is added", func() bool { return a.has("a", "10.77.0.101") && a.master() })
+	a.write(instance(90))
+	if out, err := a.vipd("reload"); err != nil {
+		t.Fatalf("reload: %v: %s", err, out)
+	}
+	a.within(500*time.Millisecond, "b takes over from a master of lower priority", func() bool { return b.master() && !a.master() })
+	if a.has("a", "10.77.0.101") {
+		t.Error("an address that is no longer configured stayed")
+	}
+}
+
+// neighbour returns the link address at which a node believes the VIP, having
+// sent something there.
+func (l *lab) neighbour(n string) string {
+	exec.Command("ip", "netns", "exec", l.prefix+n, "bash", "-c", "echo > /dev/udp/"+vip+"/9").Run()
+	out, _ := exec.Command("ip", "-n", l.prefix+n, "neigh", "show", vip).Output()
+	_, mac, _ := strings.Cut(string(out), "lladdr ")
+	mac, _, _ = strings.Cut(mac, " ")
+	return mac
+}
+
+func (l *lab) mac(n string) string {
+	out, _ := exec.Command("ip", "netns", "exec", l.prefix+n, "cat", "/sys/class/net/eth0/address").Output()
+	return strings.TrimSpace(string(out))
+}
+
+func TestHealAnnouncesAndLeavesOneMaster(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "a", "b", "c")
+	a, b := l.start("a", instance(150)), l.start("b", instance(100))
+	l.settled(a, b)
+	// Only what a and b say to each other is cut: c reaches both.
+	l.ip("s", "link set pb type bridge_slave isolated on")
+	l.ip("s", "link set pa type bridge_slave isolated on")
+	l.within(2*time.Second, "both are master", func() bool { return a.master() && b.master() })
+	l.within(2*time.Second, "c sends to b", func() bool { return l.neighbour("c") == l.mac("b") })
+	l.ip("s", "link set pb type bridge_slave isolated off")
+	l.ip("s", "link set pa type bridge_slave isolated off")
+	healed := time.Now()
+	l.within(time.Second, "b gives way", func() bool { return a.master() && !b.master() })
+	l.within(time.Second, "c sends to a", func() bool { return l.neighbour("c") == l.mac("a") })
+	t.Logf("healed within %v", time.Since(healed))
+}
+
+func TestWithKeepalived(t *testing.T) {
+	keepalived, err := exec.LookPath("keepalived")
+	if err != nil {
+		t.Skip("keepalived is not installed")
+	}
+	t.Parallel()
+	l := newLab(t, "a", "k")
+	config := filepath.Join(l.dir, "keepalived.conf")
+	os.WriteFile(config, []byte(instance(100)), 0o644)
+	k := exec.Command("ip", "netns", "exec", l.prefix+"k", keepalived, "-n", "-l", "-P", "-f", config,
+		"-p", filepath.Join(l.dir, "k.pid"), "-r", filepath.Join(l.dir, "kv.pid"))
+	out := &safeBuffer{}
+	k.Stdout, k.Stderr = out, out
+	if err := k.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		k.Process.Signal(syscall.SIGTERM)
+		k.Wait()
+		if t.Failed() {
+			t.Logf("keepalived:\n%s", out)
+		}
+	}()
+	l.within(5*time.Second, "keepalived is master alone", func() bool { return l.has("k", vip) })
+	a := l.start("a", instance(150))
+	l.within(5*time.Second, "vipd preempts", func() bool { return a.master() && !l.has("k", vip) })
+	a.never(time.Second, "keepalived took the address", func() bool { return l.has("k", vip) })
+	out2, err := a.vipd("drain")
+	if err != nil || !strings.Contains(out2, "successor unknown") {
+		t.Errorf("drain: %v: %s", err, out2)
+	}
+	l.within(2*time.Second, "keepalived takes over", func() bool { return l.has("k", vip) && !a.master() })
+}
