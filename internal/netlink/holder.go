@@ -138,13 +138,39 @@ func (h *Holder) Remove() error {
 	return h.remove(all)
 }
 
-// Lost tells the Holder that an address vanished without its doing, and
-// reports whether it was held. The address is then no longer renewed: who
-// removed it may add it for good.
+// Lost tells the Holder that an address is said to be gone, and reports whether
+// that is so and it was held. The address is then no longer renewed: who
+// removed it may add it for good. The kernel is asked, since such news also
+// comes of removals of our own, after which the address may be back already.
 func (h *Holder) Lost(index int, a netip.Addr) bool {
-	n := len(h.held)
-	h.held = slices.DeleteFunc(h.held, func(t held) bool { return t.index == index && t.a.Addr() == a })
-	return len(h.held) < n
+	if !slices.ContainsFunc(h.held, func(t held) bool { return t.index == index && t.a.Addr() == a }) {
+		return false
+	}
+	gone, err := h.Check()
+	return err == nil && slices.Contains(gone, a)
+}
+
+// Check asks the kernel which of the held addresses are gone, or have become
+// somebody else's, and holds them no longer. It is for when news may have been
+// missed, see [Synced].
+func (h *Holder) Check() (gone []netip.Addr, err error) {
+	if len(h.held) == 0 {
+		return nil, nil
+	}
+	all, err := h.c.Addresses()
+	if err != nil {
+		return nil, err
+	}
+	h.held = slices.DeleteFunc(h.held, func(t held) bool {
+		here := slices.ContainsFunc(all, func(a Address) bool {
+			return a.Tagged() && a.Index == t.index && a.Prefix.Addr() == t.a.Addr() && a.matches(&t.a)
+		})
+		if !here {
+			gone = append(gone, t.a.Addr())
+		}
+		return !here
+	})
+	return gone, nil
 }
 
 // Until returns when the kernel will take the addresses away if nothing is

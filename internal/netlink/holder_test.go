@@ -2,6 +2,7 @@ package netlink
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -127,6 +128,7 @@ func shown(s *netnstest.Space, a netip.Addr) string {
 		_, line, _ = strings.Cut(line, "eth0 ")
 		line, _, _ = strings.Cut(line, "\\")
 		line = strings.Replace(line, " proto 112", "", 1) // only newer ones show it
+		line = strings.Replace(line, " tentative", "", 1) // while duplicates are looked for
 		words := strings.Fields(line)
 		if len(words) > 1 && (words[1] == a.String() || strings.HasPrefix(words[1], a.String()+"/")) {
 			return strings.Join(words, " ")
@@ -227,6 +229,39 @@ func TestAddressThatSomebodyTookOverIsNotGivenALifetime(t *testing.T) {
 	}
 	if a, _ := find(t, c, "192.0.2.1"); !a.Permanent() {
 		t.Errorf("the administrator's address has got a lifetime: %+v", a)
+	}
+}
+
+// The kernel tells of the removal when the address is back already: with
+// another label after a reload, or held again.
+func TestNewsOfOurOwnRemovalIsNoLoss(t *testing.T) {
+	_, c := node(t)
+	h := c.Hold(2 * time.Second)
+	a := vip("192.0.2.1/24")
+	apply(t, h, []keepalived.Address{a, vip("2001:db8::1/64")})
+	a.Label = "eth0:new"
+	apply(t, h, []keepalived.Address{a, vip("2001:db8::1/64")})
+	index, err := c.Index("eth0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.Lost(index, a.Addr()) || len(h.Held()) != 2 {
+		t.Errorf("taken for lost; holds %v", h.Held())
+	}
+	if gone, err := h.Check(); err != nil || len(gone) != 0 {
+		t.Errorf("Check: %v, %v; want nothing", gone, err)
+	}
+}
+
+func TestCheckFindsWhatIsGone(t *testing.T) {
+	s, c := node(t)
+	h := c.Hold(2 * time.Second)
+	apply(t, h, vips("192.0.2.1/24", "192.0.2.2/24", "2001:db8::1/64"))
+	s.IP("address", "del", "192.0.2.2/24", "dev", "eth0")
+	s.IP("address", "del", "2001:db8::1/64", "dev", "eth0")
+	gone, err := h.Check()
+	if got := fmt.Sprint(gone, h.Held()); err != nil || got != "[192.0.2.2 2001:db8::1] [192.0.2.1/24]" {
+		t.Errorf("%s, %v", got, err)
 	}
 }
 
