@@ -105,10 +105,15 @@ func failAndRecover(t *testing.T, s *server, sites []*site, m manner, phase time
 	stall.take()
 	away, wrongAway := measure(t, s, "away", sites[1].ip(), func() { sites[0].be(m) },
 		func(p pace) (least, most time.Duration) {
-			return time.Duration(p.fall-1)*p.interval - p.timeout, p.downWithin()
+			// The first probe to fail may have begun just before.
+			least = time.Duration(p.fall-1)*p.interval - calm
+			if m == hanging {
+				least += p.timeout
+			}
+			return least, p.downWithin()
 		})
 	back, wrongBack := measure(t, s, "back", sites[0].ip(), func() { sites[0].be(well) },
-		func(p pace) (least, most time.Duration) { return time.Duration(p.rise-1) * p.interval, p.upWithin() })
+		func(p pace) (least, most time.Duration) { return time.Duration(p.rise-1)*p.interval - calm, p.upWithin() })
 	return away + back, wrongAway || wrongBack
 }
 
