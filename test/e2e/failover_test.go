@@ -113,7 +113,9 @@ func failAndRecover(t *testing.T, s *server, sites []*site, m manner, phase time
 			return least, p.downWithin()
 		})
 	back, wrongBack := measure(t, s, "back", sites[0].ip(), func() { sites[0].be(well) },
-		func(p pace) (least, most time.Duration) { return time.Duration(p.rise-1)*p.interval - calm, p.upWithin() })
+		func(p pace) (least, most time.Duration) {
+			return time.Duration(p.rise-1)*p.interval - calm, p.upWithin()
+		})
 	return away + back, wrongAway || wrongBack
 }
 
