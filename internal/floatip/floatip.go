@@ -226,12 +226,12 @@ func (l *Loop) keep(ctx context.Context, late bool) {
 }
 
 func (l *Loop) claim(ctx context.Context) error {
-	left, ok := l.cfg.Lease()
-	if !ok || left <= 0 {
+	if _, ok := l.cfg.Lease(); !ok {
 		return errNoLease
 	}
-	ctx, cancel := context.WithTimeout(ctx, left)
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.Timeout)
 	defer cancel()
+	defer l.endWithLease(cancel)()
 	l.note(func(s *Status) { s.Claims++ })
 	err := l.cfg.Provider.Claim(ctx)
 	l.noteErr(ctx, "claim", err)
@@ -239,6 +239,28 @@ func (l *Loop) claim(ctx context.Context) error {
 		l.cfg.Log.Info("floating address claimed", "instance", l.cfg.Instance, "address", l.cfg.Address)
 	}
 	return err
+}
+
+// endWithLease cancels a claim when the lease ends: while adverts go out it is
+// renewed, and the claim may take its time. It returns a function that stops
+// the watch.
+func (l *Loop) endWithLease(cancel context.CancelFunc) (stop func()) {
+	done := make(chan struct{})
+	go func() {
+		for {
+			left, ok := l.cfg.Lease()
+			if !ok {
+				cancel()
+				return
+			}
+			select {
+			case <-time.After(left):
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { close(done) }
 }
 
 func (l *Loop) observe(ctx context.Context) (Observation, error) {

@@ -1,0 +1,185 @@
+package track
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/geodns-vipd/geodns/pkg/health"
+)
+
+func TestCheckRiseAndFall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		verdicts := []health.Verdict{health.Pass, health.Fail, health.Fail, health.NoVerdict, health.Fail, health.Pass, health.Pass, health.Pass}
+		var got []string
+		start := time.Now()
+		ctx, cancel := context.WithCancel(t.Context())
+		c := &Check{
+			Kind: KindScript, Name: "chk", Interval: time.Second, Timeout: time.Second, Rise: 2, Fall: 3,
+			Attempt: func(context.Context) health.Result {
+				v := verdicts[0]
+				if verdicts = verdicts[1:]; len(verdicts) == 0 {
+					cancel()
+				}
+				return health.Result{Verdict: v, Err: map[bool]string{true: "exit status 1"}[v == health.Fail], At: time.Now()}
+			},
+		}
+		c.Run(ctx, func(n News) { got = append(got, fmt.Sprintf("%v up=%v %s", time.Since(start), n.Up, n.Text)) })
+		want := []string{"0s up=true passed", "4s up=false exit status 1, 3 times in a row", "6s up=true passed 2 times"}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestInitFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		var got []bool
+		c := &Check{Interval: time.Second, Timeout: time.Second, Rise: 3, Fall: 1, InitFail: true,
+			Attempt: func(context.Context) health.Result { return health.Result{Verdict: health.Pass, At: time.Now()} }}
+		start := time.Now()
+		c.Run(ctx, func(n News) {
+			got = append(got, n.Up)
+			if n.Up && time.Since(start) != 2*time.Second {
+				t.Errorf("up after %v, want 2s", time.Since(start))
+			}
+		})
+		if fmt.Sprint(got) != "[false true]" {
+			t.Errorf("got %v", got)
+		}
+	})
+}
+
+// collect runs a watcher until the test ends and returns its news.
+func collect(t *testing.T, run func(context.Context, Tell)) <-chan News {
+	t.Helper()
+	news := make(chan News, 16)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); run(ctx, func(n News) { news <- n }) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return news
+}
+
+func next(t *testing.T, news <-chan News, limit time.Duration) News {
+	t.Helper()
+	select {
+	case n := <-news:
+		return n
+	case <-time.After(limit):
+		t.Fatalf("no news within %v", limit)
+		return News{}
+	}
+}
+
+func TestFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "weight")
+	f := &File{Name: "w", Path: path}
+	news := collect(t, f.Run)
+	if n := next(t, news, time.Second); n.Up || n.Value != 0 {
+		t.Errorf("missing file: %+v", n)
+	}
+	for _, c := range []struct {
+		text  string
+		value int
+	}{{"5\n", 5}, {" -20 \n", -20}, {"x", 0}, {"7", 7}} {
+		if err := os.WriteFile(path+".new", []byte(c.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		os.Rename(path+".new", path)
+		if n := next(t, news, 500*time.Millisecond); n.Value != c.value {
+			t.Errorf("%q: got %+v, want %d", c.text, n, c.value)
+		}
+	}
+}
+
+func TestFilePrepare(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "weight")
+	read := func() string { data, _ := os.ReadFile(path); return string(data) }
+	for _, c := range []struct {
+		f    File
+		want string
+	}{
+		{File{}, ""},
+		{File{Init: true, InitValue: 3}, "3\n"},
+		{File{Init: true, InitValue: 4}, "3\n"},
+		{File{Init: true, InitValue: 5, Overwrite: true}, "5\n"},
+	} {
+		c.f.Path = path
+		if err := c.f.Prepare(); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(); got != c.want {
+			t.Errorf("%+v: got %q, want %q", c.f, got, c.want)
+		}
+	}
+}
+
+func TestProcess(t *testing.T) {
+	run := func() *exec.Cmd {
+		cmd := exec.Command("sleep", "3600")
+		cmd.Args[0] = "vipd-track-test"
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		go cmd.Wait()
+		t.Cleanup(func() { cmd.Process.Kill() })
+		return cmd
+	}
+	first := run()
+	p := &Process{Name: "svc", Args: []string{"vipd-track-test", "3600"}, Match: "exact", Quorum: 1, QuorumMax: -1}
+	news := collect(t, p.Run)
+	if n := next(t, news, time.Second); !n.Up {
+		t.Fatalf("running: %+v", n)
+	}
+	second := run()
+	time.Sleep(50 * time.Millisecond)
+	first.Process.Kill() // the other is enough
+	select {
+	case n := <-news:
+		t.Fatalf("one of two ended: %+v", n)
+	case <-time.After(100 * time.Millisecond):
+	}
+	start := time.Now()
+	second.Process.Kill()
+	if n := next(t, news, time.Second); n.Up {
+		t.Errorf("none runs: %+v", n)
+	}
+	if took := time.Since(start); took > 100*time.Millisecond {
+		t.Errorf("the end was known after %v", took)
+	}
+	run()
+	if n := next(t, news, time.Second); !n.Up {
+		t.Errorf("runs again: %+v", n)
+	}
+}
+
+func TestMatchesParams(t *testing.T) {
+	for _, c := range []struct {
+		match      string
+		want, have []string
+		ok         bool
+	}{
+		{"exact", []string{"-c", "a"}, []string{"-c", "a"}, true},
+		{"exact", []string{"-c", "a"}, []string{"-c", "a", "b"}, false},
+		{"exact", nil, []string{"x"}, false},
+		{"partial", []string{"-c"}, []string{"-c", "a"}, true},
+		{"partial", []string{"-c"}, []string{"-ca"}, false},
+		{"initial", []string{"-c", "a"}, []string{"-c", "abc"}, true},
+		{"initial", []string{"-c", "a"}, []string{"-d", "abc"}, false},
+		{"initial", nil, []string{"x"}, true},
+		{"", nil, []string{"x"}, true},
+	} {
+		p := Process{Args: append([]string{"prog"}, c.want...), Match: c.match}
+		if got := p.matchesParams(c.have); got != c.ok {
+			t.Errorf("%s %q against %q: got %v", c.match, c.want, c.have, got)
+		}
+	}
+}
