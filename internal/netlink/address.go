@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/geodns-vipd/geodns/pkg/keepalived"
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -43,15 +42,14 @@ func (a Address) DADFailed() bool { return a.Flags&unix.IFA_F_DADFAILED != 0 }
 
 // Addresses returns every address of every interface.
 func (c *Conn) Addresses() ([]Address, error) {
-	answers, err := c.dump(unix.RTM_GETADDR, unix.RTM_NEWADDR, nl.NewIfAddrmsg(unix.AF_UNSPEC))
-	if err != nil {
-		return nil, fmt.Errorf("list addresses: %w", err)
-	}
-	out := make([]Address, 0, len(answers))
-	for _, b := range answers {
-		if a, ok := parseAddress(b); ok {
+	var out []Address
+	err := c.dump(unix.RTM_GETADDR, unix.RTM_NEWADDR, make(body, unix.SizeofIfAddrmsg), func() { out = out[:0] }, func(answer []byte) {
+		if a, ok := parseAddress(answer); ok {
 			out = append(out, a)
 		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list addresses: %w", err)
 	}
 	return out, nil
 }

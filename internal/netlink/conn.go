@@ -74,6 +74,8 @@ func Open() (*Conn, error) {
 	// An answer need not repeat the question, but may say what was wrong with it.
 	_ = unix.SetsockoptInt(c.fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1)
 	_ = unix.SetsockoptInt(c.fd, unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1)
+	// Lists may be narrowed: a router has a million routes, few of them ours.
+	_ = unix.SetsockoptInt(c.fd, unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
 	return c, nil
 }
 
@@ -83,21 +85,31 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-// dump returns the answers to a request for a whole list. A list that changed
-// while it was read (IPv6's duplicate detection is enough) is read again.
-func (c *Conn) dump(typ int, resType uint16, body nl.NetlinkRequestData) ([][]byte, error) {
+// body is the fixed part of a request, with attributes.
+type body []byte
+
+func (b body) Len() int          { return len(b) }
+func (b body) Serialize() []byte { return b }
+
+// dump calls f for each answer to a request for a whole list, after a call of
+// reset. A list that changed while it was read (IPv6's duplicate detection is
+// enough) is read again.
+func (c *Conn) dump(typ int, resType uint16, request body, reset func(), f func(answer []byte)) error {
 	var err error
 	for range dumpTries {
 		req := nl.NewNetlinkRequest(typ, unix.NLM_F_DUMP)
 		req.Sockets = c.h
-		req.AddData(body)
-		var answers [][]byte
-		answers, err = req.Execute(unix.NETLINK_ROUTE, resType)
-		if err == nil || !errors.Is(err, vnl.ErrDumpInterrupted) {
-			return answers, err
+		req.AddData(request)
+		reset()
+		err = req.ExecuteIter(unix.NETLINK_ROUTE, resType, func(answer []byte) bool {
+			f(answer)
+			return true
+		})
+		if !errors.Is(err, vnl.ErrDumpInterrupted) {
+			return err
 		}
 	}
-	return nil, err
+	return err
 }
 
 // answer is what the kernel said to one message; nil Err is yes.

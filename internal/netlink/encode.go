@@ -52,10 +52,6 @@ func (m *batch) attr(typ uint16, value []byte) {
 
 func (m *batch) attr8(typ uint16, v uint8) { m.attr(typ, []byte{v}) }
 
-func (m *batch) attr16(typ uint16, v uint16) {
-	m.attr(typ, binary.NativeEndian.AppendUint16(nil, v))
-}
-
 func (m *batch) attr32(typ uint16, v uint32) {
 	var raw [4]byte
 	binary.NativeEndian.PutUint32(raw[:], v)

@@ -18,6 +18,8 @@ type Holder struct {
 	lifetime time.Duration // 0: for ever
 	held     []held
 	until    time.Duration // when the kernel takes them away, at the earliest
+
+	now func() time.Duration // [Now], but in tests
 }
 
 // held is one address that this Holder added.
@@ -30,7 +32,7 @@ type held struct {
 // lifetime (whole seconds; the kernel takes up to half a second longer) unless
 // they are renewed; 0 is for ever.
 func (c *Conn) Hold(lifetime time.Duration) *Holder {
-	return &Holder{c: c, lifetime: lifetime}
+	return &Holder{c: c, lifetime: lifetime, now: Now}
 }
 
 // Result says what [Holder.Apply] did.
@@ -72,7 +74,7 @@ func (h *Holder) Apply(want []keepalived.Address) (Result, error) {
 	if err != nil {
 		errs = append(errs, err)
 	}
-	since := Now()
+	since := h.now()
 	answers, err := h.c.newAddresses(todo, h.lifetime, func(t *held) uint16 {
 		if h.has(t) {
 			return unix.NLM_F_CREATE | unix.NLM_F_REPLACE
@@ -110,8 +112,8 @@ func (h *Holder) Refresh(before time.Duration) error {
 		return nil
 	}
 	deadline := min(before, h.until)
-	alive := func() bool { return Now() < deadline }
-	since := Now()
+	alive := func() bool { return h.now() < deadline }
+	since := h.now()
 	answers, err := h.c.newAddresses(h.held, h.lifetime, func(*held) uint16 { return unix.NLM_F_CREATE | unix.NLM_F_REPLACE }, alive)
 	if err == nil && !alive() {
 		err = ErrLate // stopped between the last look at the clock and the call
@@ -180,7 +182,7 @@ func (h *Holder) Until() time.Duration { return h.until }
 // expire forgets addresses whose lifetime has gone by: the kernel has taken
 // them away or is about to.
 func (h *Holder) expire() {
-	if h.lifetime > 0 && len(h.held) > 0 && Now() >= h.until {
+	if h.lifetime > 0 && len(h.held) > 0 && h.now() >= h.until {
 		h.held = nil
 	}
 }

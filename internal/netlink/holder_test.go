@@ -184,6 +184,26 @@ func TestRefreshIsNotDoneAfterItsTime(t *testing.T) {
 	}
 }
 
+// A process may be stopped between its look at the clock and the call.
+func TestRefreshThatComesLateAllTheSameIsTakenBack(t *testing.T) {
+	_, c := node(t)
+	h := c.Hold(2 * time.Second)
+	apply(t, h, vips("192.0.2.1/24", "2001:db8::1/64"))
+	deadline, looks := Now()+time.Second, 0
+	h.now = func() time.Duration {
+		if looks++; looks <= 2 { // when it begins, and just before the call
+			return deadline - 1
+		}
+		return deadline
+	}
+	if err := h.Refresh(deadline); !errors.Is(err, ErrLate) {
+		t.Errorf("got %v, want ErrLate", err)
+	}
+	if looks < 3 || present(t, c, "192.0.2.1") || present(t, c, "2001:db8::1") || len(h.Held()) != 0 {
+		t.Errorf("after %d looks at the clock the addresses are here, back from the dead", looks)
+	}
+}
+
 func TestPermanentAddressIsNeverTouched(t *testing.T) {
 	s, c := node(t)
 	for _, p := range []string{"192.0.2.1/24", "2001:db8::1/64"} {

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/geodns-vipd/geodns/pkg/keepalived"
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -35,15 +34,17 @@ func (c *Conn) CleanRoutes(proto uint8) (int, error) {
 		return 0, fmt.Errorf("routes of protocol %d are not vipd's", proto)
 	}
 	var found [][]byte
-	for _, fam := range []int{unix.AF_INET, unix.AF_INET6} {
-		answers, err := c.dump(unix.RTM_GETROUTE, unix.RTM_NEWROUTE, nl.NewIfInfomsg(fam))
-		if err != nil {
-			return 0, fmt.Errorf("list routes: %w", err)
-		}
-		for _, b := range answers {
-			if len(b) >= unix.SizeofRtMsg && b[5] == proto && binary.NativeEndian.Uint32(b[8:])&unix.RTM_F_CLONED == 0 {
+	for _, fam := range []byte{unix.AF_INET, unix.AF_INET6} {
+		request := make(body, unix.SizeofRtMsg)
+		request[0], request[5] = fam, proto // older kernels list all
+		had := len(found)
+		err := c.dump(unix.RTM_GETROUTE, unix.RTM_NEWROUTE, request, func() { found = found[:had] }, func(b []byte) {
+			if len(b) >= unix.SizeofRtMsg && b[5] == proto && uint32At(b, 8)&unix.RTM_F_CLONED == 0 {
 				found = append(found, b)
 			}
+		})
+		if err != nil {
+			return 0, fmt.Errorf("list routes: %w", err)
 		}
 	}
 	return c.sendBack(unix.RTM_DELROUTE, "route", found)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/geodns-vipd/geodns/internal/netlink/netnstest"
 	"github.com/geodns-vipd/geodns/pkg/keepalived"
+	"golang.org/x/sys/unix"
 )
 
 // parsed returns the routes and rules of a file's text.
@@ -197,5 +198,20 @@ func TestLeftOverRoutesAndRulesAreCleaned(t *testing.T) {
 	}
 	if _, err := c.CleanRoutes(2); err == nil {
 		t.Error("the kernel's own routes would be cleaned")
+	}
+}
+
+func TestKernelNarrowsTheListOfRoutes(t *testing.T) {
+	s, c := node(t)
+	s.IP("address", "add", "192.0.2.2/24", "dev", "eth0")
+	s.IP("route", "add", "10.9.0.0/16", "via", "192.0.2.1")
+	if err := c.AddRoutes(parsed(t, "10.0.0.0/8 via 192.0.2.1", "").StaticRoutes); err != nil {
+		t.Fatal(err)
+	}
+	request := make(body, unix.SizeofRtMsg)
+	request[0], request[5] = unix.AF_INET, RouteProto
+	n := 0
+	if err := c.dump(unix.RTM_GETROUTE, unix.RTM_NEWROUTE, request, func() { n = 0 }, func([]byte) { n++ }); err != nil || n != 1 {
+		t.Errorf("%d routes, %v; want our one only, of five or more", n, err)
 	}
 }

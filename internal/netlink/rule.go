@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/geodns-vipd/geodns/pkg/keepalived"
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -35,18 +34,20 @@ func (c *Conn) CleanRules(proto uint8) (int, error) {
 		return 0, fmt.Errorf("rules of protocol %d are not vipd's", proto)
 	}
 	var found [][]byte
-	for _, fam := range []int{unix.AF_INET, unix.AF_INET6} {
-		answers, err := c.dump(unix.RTM_GETRULE, unix.RTM_NEWRULE, nl.NewIfInfomsg(fam))
-		if err != nil {
-			return 0, fmt.Errorf("list rules: %w", err)
-		}
-		for _, b := range answers {
+	for _, fam := range []byte{unix.AF_INET, unix.AF_INET6} {
+		request := make(body, unix.SizeofRtMsg) // struct fib_rule_hdr is as long
+		request[0] = fam
+		had := len(found)
+		err := c.dump(unix.RTM_GETRULE, unix.RTM_NEWRULE, request, func() { found = found[:had] }, func(b []byte) {
 			if len(b) < unix.SizeofRtMsg {
-				continue
+				return
 			}
 			if p := nested(b[unix.SizeofRtMsg:], unix.FRA_PROTOCOL); len(p) == 1 && p[0] == proto {
 				found = append(found, b)
 			}
+		})
+		if err != nil {
+			return 0, fmt.Errorf("list rules: %w", err)
 		}
 	}
 	return c.sendBack(unix.RTM_DELRULE, "rule", found)

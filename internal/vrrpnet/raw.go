@@ -99,7 +99,7 @@ func (d *descriptor) setUpRaw(fd int, cfg *Config) error {
 	if cfg.Buffer > 0 {
 		o.set("SO_RCVBUF", unix.SOL_SOCKET, unix.SO_RCVBUF, cfg.Buffer)
 	}
-	if cfg.Interface != "" {
+	if cfg.Interface != "" { // for unicast too, as keepalived does
 		o.add("bind to "+cfg.Interface, unix.BindToDevice(fd, cfg.Interface))
 	}
 	ttl := int(cfg.TTL)
