@@ -101,14 +101,17 @@ func (d *Daemon) Run(ctx context.Context) error {
 		}
 	})
 	d.links.take(<-monitor.Events()) // the first brings all
-	if err := d.clean(cfg); err != nil {
-		return err
-	}
+	// The socket first: if another vipd runs, its addresses must stay.
 	servers, err := d.listen(cfg)
 	if err != nil {
 		return err
 	}
+	if err := d.clean(cfg); err != nil {
+		servers.close()
+		return err
+	}
 	if err := d.begin(cfg); err != nil {
+		servers.close()
 		return err
 	}
 	serving, stopServing := context.WithCancel(watching)

@@ -3,6 +3,7 @@ package vipd_test
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -24,7 +25,11 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "vipd")
-	out, err := exec.Command("go", "build", "-o", path, "../../cmd/vipd").CombinedOutput()
+	args := []string{"build", "-o", path}
+	if os.Getenv("VIPD_TEST_RACE") != "" { // the daemon's own races, too slow for every run
+		args = append(args, "-race")
+	}
+	out, err := exec.Command("go", append(args, "../../cmd/vipd")...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build: %w: %s", err, out)
 	}
@@ -32,6 +37,9 @@ var binary = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	// These tests wait for timers most of the time, not for the processor.
+	flag.Parse()
+	flag.Set("test.parallel", "6")
 	code := m.Run()
 	if path, err := binary(); err == nil {
 		os.RemoveAll(filepath.Dir(path))
@@ -172,6 +180,9 @@ func (n *node) run() {
 		cmd.Process.Signal(syscall.SIGCONT)
 		cmd.Process.Kill()
 		cmd.Wait()
+		if strings.Contains(n.log.String(), "DATA RACE") {
+			n.t.Error("data race")
+		}
 		if n.t.Failed() {
 			n.t.Logf("log of %s:\n%s", n.name, n.log)
 		}

@@ -17,6 +17,9 @@ func unserved(cfg *keepalived.Config) diag.List {
 	for _, g := range cfg.TrackGroups {
 		u.drop(g.Pos, "track the interface instead: track_interface", "goes on without it", "track_group %s is not carried out: nothing watches static addresses", g.Name)
 	}
+	for _, i := range cfg.InterfaceDelays {
+		u.drop(i.Pos, "a preempt_delay, or delays in the bond or bridge", "acts on each change at once", "interface_up_down_delays of %s is not carried out", i.Interface)
+	}
 	for _, g := range cfg.GarpGroups {
 		u.Warnf(g.Pos, "vrrp_garp_interval in global_defs", "garp_group is not carried out")
 	}

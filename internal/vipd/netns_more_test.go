@@ -1,0 +1,234 @@
+package vipd_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/geodns-vipd/geodns/internal/vipd"
+)
+
+// all returns every instance of a node.
+func (n *node) all() []vipd.InstanceStatus {
+	out, err := exec.Command(n.binary, "status", "--json", "--control", n.socket).Output()
+	var st vipd.Status
+	if err != nil || json.Unmarshal(out, &st) != nil {
+		return nil
+	}
+	return st.Instances
+}
+
+// dual is a sync group of an IPv4 instance over unicast and an IPv6 one over
+// multicast; me and peer are the last bytes of addresses.
+func dual(priority, me, peer int, more string) string {
+	return fmt.Sprintf(`
+vrrp_script chk { script "/usr/bin/test -e %s"
+  interval 0.1
+  rise 1
+  fall 2 }
+vrrp_sync_group G {
+    group {
+        V4
+        V6
+    }
+    track_script { chk }
+}
+vrrp_instance V4 {
+    interface eth0
+    version 3
+    virtual_router_id 51
+    priority %d
+    advert_int 0.1
+    unicast_src_ip 10.77.0.%d
+    unicast_peer { 10.77.0.%d }
+    virtual_ipaddress { 10.77.0.100/24 }
+    virtual_routes { 192.0.2.0/24 via 10.77.0.200 }
+}
+vrrp_instance V6 {
+    interface eth0
+    virtual_router_id 51
+    priority %d
+    advert_int 0.1
+    virtual_ipaddress { 2001:db8::100/64 }
+}
+`, more, priority, me, peer, priority)
+}
+
+func TestSyncGroupOverBothFamilies(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "a", "b")
+	file := filepath.Join(l.dir, "ok")
+	os.WriteFile(file, nil, 0o644)
+	a, b := l.start("a", dual(150, 1, 2, file)), l.start("b", dual(100, 2, 1, "/"))
+	both := func(n *node) bool { return n.has(n.name, vip) && n.has(n.name, "2001:db8::100") }
+	neither := func(n *node) bool { return !n.has(n.name, vip) && !n.has(n.name, "2001:db8::100") }
+	l.within(8*time.Second, "a has both", func() bool { return both(a) && neither(b) })
+	out, _ := exec.Command("ip", "-n", l.prefix+"a", "route", "show", "192.0.2.0/24").Output()
+	if !strings.Contains(string(out), "proto keepalived") {
+		t.Errorf("virtual route: %q", out)
+	}
+	os.Remove(file)
+	took := l.within(3*time.Second, "b has both", func() bool { return both(b) && neither(a) })
+	t.Logf("b has both %v after the script began to fail", took)
+	for _, st := range a.all() {
+		if st.State != "FAULT" {
+			t.Errorf("%s is %s: %s", st.Name, st.State, st.Reason)
+		}
+	}
+	if out, _ := exec.Command("ip", "-n", l.prefix+"a", "route", "show", "192.0.2.0/24").Output(); len(out) > 0 {
+		t.Errorf("virtual route stayed: %s", out)
+	}
+	os.WriteFile(file, nil, 0o644)
+	l.within(5*time.Second, "a has both again", func() bool { return both(a) && neither(b) })
+}
+
+func TestWrongPasswordIsSaid(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "a", "b")
+	auth := func(pass string) string { return "authentication {\n auth_type PASS\n auth_pass " + pass + "\n }" }
+	v2 := func(priority int, pass string) string {
+		s := strings.Replace(instance(priority, auth(pass)), "version 3", "version 2", 1)
+		return strings.Replace(s, "advert_int 0.1", "advert_int 1", 1)
+	}
+	a, _ := l.start("a", v2(150, "right")), l.start("b", v2(100, "wrong"))
+	l.within(10*time.Second, "a says whom it does not believe", func() bool {
+		out, _ := a.vipd("why")
+		return strings.Contains(out, "not believed: 10.77.0.2") && strings.Contains(out, "wrong password")
+	})
+}
+
+func TestHTTPAndFloatingAddressOnTheMasterOnly(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "a", "b")
+	// The scripts keep the address in a file: who wrote last has it.
+	holder := filepath.Join(l.dir, "holder")
+	observe, claim := filepath.Join(l.dir, "observe"), filepath.Join(l.dir, "claim")
+	os.WriteFile(observe, []byte("#!/bin/sh\n[ \"$(cat "+holder+")\" = \"$1\" ]\n"), 0o755)
+	os.WriteFile(claim, []byte("#!/bin/sh\necho $1 > "+holder+"\n"), 0o755)
+	os.WriteFile(holder, []byte("nobody\n"), 0o644)
+	config := func(name string, priority int) string {
+		return "global_defs { http_listen 127.0.0.1:9650 }\n" + instance(priority, fmt.Sprintf(`floating_ip exec {
+        address 203.0.113.10
+        observe %s %s
+        claim %s %s
+        interval 0.2
+    }`, observe, name, claim, name))
+	}
+	a, b := l.start("a", config("a", 150)), l.start("b", config("b", 100))
+	l.settled(a, b)
+	has := func(want string) func() bool {
+		return func() bool { got, _ := os.ReadFile(holder); return strings.TrimSpace(string(got)) == want }
+	}
+	l.within(2*time.Second, "a has the floating address", has("a"))
+	get := func(n, path string) string {
+		out, _ := exec.Command("ip", "netns", "exec", l.prefix+n, "bash", "-c",
+			"exec 3<>/dev/tcp/127.0.0.1/9650; printf 'GET "+path+" HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3").Output()
+		return string(out)
+	}
+	for _, c := range []struct{ node, path, want string }{
+		{"a", "/healthz?role=master", "200 OK"},
+		{"b", "/healthz?role=master", "503 "},
+		{"b", "/healthz", "200 OK"},
+		{"a", "/metrics", `vipd_state{instance="VI_1",state="MASTER"} 1`},
+		{"a", "/api/v1/status", `"state": "MASTER"`},
+		{"a", "/api/v1/why", "404 "},
+	} {
+		if got := get(c.node, c.path); !strings.Contains(got, c.want) {
+			t.Errorf("%s on %s: no %q in\n%s", c.path, c.node, c.want, got)
+		}
+	}
+	a.signal(syscall.SIGTERM)
+	l.within(2*time.Second, "b has the floating address", has("b"))
+}
+
+func TestInterfaceThatComesLater(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "a")
+	config := strings.ReplaceAll(instance(150), "eth0", "late0")
+	config = "global_defs { dynamic_interfaces }\n" + config
+	a := l.start("a", config)
+	l.within(time.Second, "FAULT while there is no interface", func() bool {
+		st, _ := a.status()
+		return st.State == "FAULT" && strings.Contains(st.Fault, "there is no interface late0")
+	})
+	l.ip("a", "link add late0 type veth peer name other")
+	l.ip("a", "link set other up")
+	l.ip("a", "link set late0 up")
+	l.ip("a", "addr add 10.77.1.1/24 dev late0")
+	l.within(3*time.Second, "MASTER once it is there", func() bool { st, _ := a.status(); return st.State == "MASTER" })
+	out, _ := exec.Command("ip", "-n", l.prefix+"a", "-o", "addr", "show", "late0").Output()
+	if !strings.Contains(string(out), vip) {
+		t.Errorf("no VIP on it: %s", out)
+	}
+	l.ip("a", "link del late0")
+	l.within(2*time.Second, "FAULT when it goes", func() bool { st, _ := a.status(); return st.State == "FAULT" })
+}
+
+func TestRemovedAddressIsPutBack(t *testing.T) {
+	a, b := pair(t)
+	a.ip("a", "addr del 10.77.0.100/24 dev eth0")
+	took := a.within(2*time.Second, "somebody has the address", func() bool { return a.master() != b.master() })
+	t.Logf("back after %v", took)
+	if out, _ := a.vipd("why"); !strings.Contains(out, vip) {
+		t.Errorf("why does not tell of it:\n%s", out)
+	}
+}
+
+func TestSecondVipdIsRefused(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "a")
+	a := l.start("a", instance(150))
+	out, err := exec.Command("ip", "netns", "exec", l.prefix+"a", l.binary, "run", "-f", a.config, "--control", a.socket, "--state", l.dir).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "another vipd answers at") {
+		t.Errorf("got %v: %s", err, out)
+	}
+}
+
+// The fake cloud of the adapter's tests is joined here to a whole daemon.
+func TestDigitalOceanClaimsOnTheEdge(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	holder, log := 202, []string{}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v2/reserved_ips/203.0.113.10", func(w http.ResponseWriter, _ *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(w, `{"reserved_ip": {"ip": "203.0.113.10", "droplet": {"id": %d}}}`, holder)
+	})
+	mux.HandleFunc("POST /v2/reserved_ips/203.0.113.10/actions", func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		log = append(log, "assign "+r.Header.Get("Authorization"))
+		holder = 101
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprint(w, `{"action": {"id": 1, "status": "completed"}}`)
+	})
+	cloud := httptest.NewServer(mux)
+	defer cloud.Close()
+	l := newLab(t, "a")
+	token := filepath.Join(l.dir, "token")
+	os.WriteFile(token, []byte("t0ken"), 0o600)
+	proxy := forward(t, l, "a", cloud.Listener.Addr().String())
+	l.start("a", instance(150, fmt.Sprintf(`floating_ip digitalocean {
+        address 203.0.113.10
+        token_file %s
+        droplet_id 101
+        api_url http://%s
+        interval 0.5
+    }`, token, proxy)))
+	l.within(3*time.Second, "claimed", func() bool { mu.Lock(); defer mu.Unlock(); return holder == 101 })
+	mu.Lock()
+	defer mu.Unlock()
+	if len(log) != 1 || log[0] != "assign Bearer t0ken" {
+		t.Errorf("requests %q", log)
+	}
+}
