@@ -102,13 +102,17 @@ func compileRanges[A address[A]](c *compiler, places, nets *ranges[A]) ranges[A]
 
 // Lookup returns the class of an address and the length of the shortest prefix
 // of the address that lies wholly in the class: 0 if the class holds for the
-// whole family. For an invalid address that is the class of the zero Place in
-// no network, and 0. It does not allocate.
+// whole family. An IPv4 address in IPv6 form has the class of the IPv4 address,
+// and its prefix is counted in that form: 96 bits more. For an invalid address
+// the class is that of the zero Place in no network, with 0. It does not
+// allocate.
 func (t *Table) Lookup(a netip.Addr) (class uint32, bits uint8) {
-	a = a.Unmap()
 	switch {
 	case a.Is4():
 		return t.v4.lookup(addr4Of(a))
+	case a.Is4In6():
+		class, bits = t.v4.lookup(addr4Of(a))
+		return class, 96 + bits
 	case a.IsValid():
 		return t.v6.lookup(addr6Of(a))
 	}
