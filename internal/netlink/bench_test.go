@@ -97,3 +97,23 @@ func BenchmarkLibraryReplace200(b *testing.B) {
 	}
 	b.ReportMetric(float64((cpu()-start).Microseconds())/float64(b.N), "cpu-µs/op")
 }
+
+// BenchmarkAddAndRemove200 is what becoming and ceasing to be master costs.
+func BenchmarkAddAndRemove200(b *testing.B) {
+	s := netnstest.New(b)
+	netnstest.Join(b, s, s, "eth0")
+	h := open(b, s).Hold(2 * time.Second)
+	want := many(200)
+	var adding time.Duration
+	for b.Loop() {
+		start := Now()
+		if _, err := h.Apply(want); err != nil {
+			b.Fatal(err)
+		}
+		adding += Now() - start
+		if err := h.Remove(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(adding.Microseconds())/float64(b.N), "add-µs/op")
+}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/keepalived"
 	"golang.org/x/sys/unix"
 )
@@ -22,10 +23,21 @@ type Holder struct {
 	now func() time.Duration // [Now], but in tests
 }
 
-// held is one address that this Holder added.
+// held is one address, on the interface that it is for. Two are equal if they
+// are the same to the kernel, with the same options: a has no place in a file.
 type held struct {
 	a     keepalived.Address
 	index int
+}
+
+type heldSet map[held]bool
+
+func setOf(list []held) heldSet {
+	set := make(heldSet, len(list))
+	for _, t := range list {
+		set[t] = true
+	}
+	return set
 }
 
 // Hold returns a Holder that holds nothing yet. Its addresses live for
@@ -61,22 +73,11 @@ func (h *Holder) Held() []netip.Prefix {
 func (h *Holder) Apply(want []keepalived.Address) (Result, error) {
 	h.expire()
 	var res Result
-	var errs []error
-	if unwanted := h.unwanted(want); len(unwanted) > 0 {
-		if err := h.remove(unwanted); err != nil {
-			errs = append(errs, err)
-		}
-		for i := range unwanted {
-			res.Removed = append(res.Removed, unwanted[i].a.Prefix)
-		}
-	}
 	todo, err := h.c.locate(want)
-	if err != nil {
-		errs = append(errs, err)
-	}
-	since := h.now()
+	errs := []error{err, h.removeOthers(want, &res)}
+	had, since := setOf(h.held), h.now()
 	answers, err := h.c.newAddresses(todo, h.lifetime, func(t *held) uint16 {
-		if h.has(t) {
+		if had[*t] {
 			return unix.NLM_F_CREATE | unix.NLM_F_REPLACE
 		}
 		return unix.NLM_F_CREATE | unix.NLM_F_EXCL
@@ -87,20 +88,22 @@ func (h *Holder) Apply(want []keepalived.Address) (Result, error) {
 	var present []held // there already, and not by us
 	for i, ans := range answers {
 		switch {
-		case ans.err == nil && !h.has(&todo[i]):
-			h.held = append(h.held, todo[i])
-			res.Added = append(res.Added, todo[i].a.Prefix)
+		case ans.err == nil && !had[todo[i]]:
+			h.added(todo[i], &res)
 		case ans.err == unix.EEXIST:
 			present = append(present, todo[i])
 		case ans.err != nil:
 			errs = append(errs, opError("add", &todo[i], ans))
 		}
 	}
-	if err := h.takeOver(present, &res); err != nil {
-		errs = append(errs, err)
-	}
+	errs = append(errs, h.takeOver(present, &res))
 	h.until = since + h.lifetime
 	return res, errors.Join(errs...)
+}
+
+func (h *Holder) added(t held, res *Result) {
+	h.held = append(h.held, t)
+	res.Added = append(res.Added, t.a.Prefix)
 }
 
 // Refresh renews every held address, in one call to the kernel. It does
@@ -135,28 +138,27 @@ func (h *Holder) Refresh(before time.Duration) error {
 }
 
 // Remove takes every held address away. One that is gone already is no error.
-func (h *Holder) Remove() error {
-	all := slices.Clone(h.held)
-	return h.remove(all)
-}
+func (h *Holder) Remove() error { return h.remove(slices.Clone(h.held)) }
 
 // Lost tells the Holder that an address is said to be gone, and reports whether
 // that is so and it was held. The address is then no longer renewed: who
 // removed it may add it for good. The kernel is asked, since such news also
 // comes of removals of our own, after which the address may be back already.
 func (h *Holder) Lost(index int, a netip.Addr) bool {
-	if !slices.ContainsFunc(h.held, func(t held) bool { return t.index == index && t.a.Addr() == a }) {
-		return false
-	}
-	gone, err := h.Check()
-	return err == nil && slices.Contains(gone, a)
+	gone, err := h.forgetGone(func(t *held) bool { return t.index == index && t.a.Addr() == a })
+	return err == nil && len(gone) > 0
 }
 
 // Check asks the kernel which of the held addresses are gone, or have become
 // somebody else's, and holds them no longer. It is for when news may have been
 // missed, see [Synced].
 func (h *Holder) Check() (gone []netip.Addr, err error) {
-	if len(h.held) == 0 {
+	return h.forgetGone(func(*held) bool { return true })
+}
+
+// forgetGone looks for those held addresses that which chooses.
+func (h *Holder) forgetGone(which func(*held) bool) (gone []netip.Addr, err error) {
+	if !slices.ContainsFunc(h.held, func(t held) bool { return which(&t) }) {
 		return nil, nil
 	}
 	all, err := h.c.Addresses()
@@ -164,15 +166,20 @@ func (h *Holder) Check() (gone []netip.Addr, err error) {
 		return nil, err
 	}
 	h.held = slices.DeleteFunc(h.held, func(t held) bool {
-		here := slices.ContainsFunc(all, func(a Address) bool {
-			return a.Tagged() && a.Index == t.index && a.Prefix.Addr() == t.a.Addr() && a.matches(&t.a)
-		})
-		if !here {
-			gone = append(gone, t.a.Addr())
+		if !which(&t) || slices.ContainsFunc(all, func(a Address) bool { return h.stillOurs(&t, a) }) {
+			return false
 		}
-		return !here
+		gone = append(gone, t.a.Addr())
+		return true
 	})
 	return gone, nil
+}
+
+// stillOurs reports whether a is a held address as we added it: with our mark,
+// or on a kernel without marks with the end, or none, that we gave it.
+func (h *Holder) stillOurs(t *held, a Address) bool {
+	return a.Index == t.index && a.Prefix.Addr() == t.a.Addr() && a.matches(&t.a) &&
+		(a.Tagged() || a.Permanent() == (h.lifetime == 0))
 }
 
 // Until returns when the kernel will take the addresses away if nothing is
@@ -187,30 +194,25 @@ func (h *Holder) expire() {
 	}
 }
 
-func (h *Holder) has(t *held) bool {
-	return slices.ContainsFunc(h.held, func(o held) bool { return o.same(t) })
-}
-
-// same reports whether two are the same address to the kernel, with the same
-// options.
-func (t *held) same(o *held) bool {
-	a, b := t.a, o.a
-	a.Pos, b.Pos = o.a.Pos, o.a.Pos
-	return t.index == o.index && a == b
-}
-
-func (h *Holder) unwanted(want []keepalived.Address) []held {
-	var out []held
+// removeOthers removes what is held and not wanted.
+func (h *Holder) removeOthers(want []keepalived.Address, res *Result) error {
+	wanted := make(map[keepalived.Address]bool, len(want))
+	for _, a := range want {
+		wanted[unplaced(a)] = true
+	}
+	var others []held
 	for _, t := range h.held {
-		keep := slices.ContainsFunc(want, func(a keepalived.Address) bool {
-			a.Pos = t.a.Pos
-			return a == t.a
-		})
-		if !keep {
-			out = append(out, t)
+		if !wanted[t.a] {
+			others = append(others, t)
+			res.Removed = append(res.Removed, t.a.Prefix)
 		}
 	}
-	return out
+	return h.remove(others)
+}
+
+func unplaced(a keepalived.Address) keepalived.Address {
+	a.Pos = diag.Pos{}
+	return a
 }
 
 // remove takes some of the held addresses away.
@@ -228,13 +230,15 @@ func (h *Holder) remove(list []held) error {
 		return err
 	}
 	var errs []error
+	removed := make(heldSet, len(list))
 	for i, ans := range answers {
 		if ans.err != nil && !gone(ans.err) {
 			errs = append(errs, opError("remove", &list[i], ans))
 			continue
 		}
-		h.held = slices.DeleteFunc(h.held, func(t held) bool { return t.same(&list[i]) })
+		removed[list[i]] = true
 	}
+	h.held = slices.DeleteFunc(h.held, func(t held) bool { return removed[t] })
 	return errors.Join(errs...)
 }
 
@@ -272,8 +276,7 @@ func (h *Holder) takeOver(list []held, res *Result) error {
 			errs = append(errs, opError("add", &ours[i], ans))
 			continue
 		}
-		h.held = append(h.held, ours[i])
-		res.Added = append(res.Added, ours[i].a.Prefix)
+		h.added(ours[i], res)
 	}
 	return errors.Join(errs...)
 }
@@ -305,7 +308,7 @@ func (c *Conn) locate(want []keepalived.Address) ([]held, error) {
 			index, _ = c.Index(a.Dev)
 			indexes[a.Dev] = index
 		}
-		t := held{a, index}
+		t := held{unplaced(a), index}
 		if index == 0 {
 			errs = append(errs, opError("add", &t, answer{err: ErrNoInterface}))
 			continue
