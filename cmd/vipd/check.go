@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
 
+	"github.com/geodns-vipd/geodns/internal/cli"
 	"github.com/geodns-vipd/geodns/internal/vipd"
 	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/keepalived"
@@ -29,7 +31,7 @@ machine, unless --no-machine is given. With two files, those of two nodes, it
 says whether they fit together, and this machine does not matter.
 
 The exit code is 1 if there is an error or the two do not fit, else 0.`,
-		Args: usage(cobra.MaximumNArgs(2)),
+		Args: cli.Args(cobra.MaximumNArgs(2)),
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "configuration file (default: the first of /etc/vipd/vipd.conf, /etc/keepalived/keepalived.conf that exists)")
 	cmd.Flags().BoolVar(&opt.NoMachine, "no-machine", false, "do not look at this machine's interfaces, scripts and users")
@@ -45,7 +47,7 @@ The exit code is 1 if there is an error or the two do not fit, else 0.`,
 			return err
 		}
 		if list.HasErrors() {
-			return errTold
+			return cli.ErrTold
 		}
 		return nil
 	}
@@ -69,7 +71,7 @@ func filesToCheck(cmd *cobra.Command, file string, args []string) ([]string, err
 	case 1, 2:
 		return args, nil
 	}
-	return nil, &usageError{cmd.CommandPath(), errTooManyFiles}
+	return nil, &cli.UsageError{Command: cmd.CommandPath(), Err: errors.New("one file, or two for a pair")}
 }
 
 // check returns all that is to be said of one file or two.
@@ -108,7 +110,7 @@ type finding struct {
 
 func printFindings(w io.Writer, list diag.List, asJSON bool) error {
 	if !asJSON {
-		printDiags(w, list)
+		cli.PrintDiags(w, list)
 		return nil
 	}
 	list.Sort()

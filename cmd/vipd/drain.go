@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/geodns-vipd/geodns/internal/cli"
 	"github.com/geodns-vipd/geodns/internal/vipd"
 )
 
@@ -24,7 +25,7 @@ until "vipd undrain", over reloads, restarts and reboots.
 If no other vipd is known to be fit to take over, nothing happens and the exit
 code is 1, unless --force is given. Where the other node is keepalived, which
 says nothing of itself, it goes ahead and says "successor unknown".`,
-		Args: usage(cobra.ArbitraryArgs),
+		Args: cli.Args(cobra.ArbitraryArgs),
 	}
 	controlFlag(cmd, &control)
 	cmd.Flags().BoolVar(&req.Force, "force", false, "go ahead although nobody is known to take over")
@@ -43,7 +44,7 @@ func undrainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "undrain [INSTANCE…]",
 		Short: "Let drained instances take part again",
-		Args:  usage(cobra.ArbitraryArgs),
+		Args:  cli.Args(cobra.ArbitraryArgs),
 	}
 	controlFlag(cmd, &control)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -70,7 +71,7 @@ func printReplies(cmd *cobra.Command, call func(context.Context) ([]vipd.DrainRe
 		fmt.Fprintf(w, "%s: %s\n", r.Instance, r.Text)
 	}
 	if failed {
-		return errTold
+		return cli.ErrTold
 	}
 	return nil
 }
@@ -83,7 +84,7 @@ func reloadCommand() *cobra.Command {
 		Long: `Make the daemon read its file anew. Instances that did not change are not
 touched. A file with a mistake changes nothing: the mistakes are printed and
 the exit code is 1.`,
-		Args: usage(cobra.NoArgs),
+		Args: cli.Args(cobra.NoArgs),
 	}
 	controlFlag(cmd, &control)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

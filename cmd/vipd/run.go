@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/geodns-vipd/geodns/internal/cli"
 	"github.com/geodns-vipd/geodns/internal/daemon"
 	"github.com/geodns-vipd/geodns/internal/vipd"
 )
@@ -28,7 +29,7 @@ would change who is master, what is tracked or which address is served.
 SIGHUP reads the file anew: instances that did not change are not touched, and
 a file with a mistake changes nothing. SIGTERM and SIGINT hand every address
 over and end it. It needs CAP_NET_ADMIN and CAP_NET_RAW, and uses CAP_SYS_NICE.`,
-		Args: usage(cobra.NoArgs),
+		Args: cli.Args(cobra.NoArgs),
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "configuration file (default: the first of /etc/vipd/vipd.conf, /etc/keepalived/keepalived.conf that exists)")
 	controlFlag(cmd, &control)
@@ -42,7 +43,7 @@ over and end it. It needs CAP_NET_ADMIN and CAP_NET_RAW, and uses CAP_SYS_NICE.`
 		}
 		log, err := daemon.Logger(cmd.ErrOrStderr(), level, format)
 		if err != nil {
-			return &usageError{cmd.CommandPath(), err}
+			return &cli.UsageError{Command: cmd.CommandPath(), Err: err}
 		}
 		hup := make(chan os.Signal, 1)
 		signal.Notify(hup, syscall.SIGHUP)
@@ -61,9 +62,9 @@ func tell(cmd *cobra.Command, err error) error {
 	if !errors.As(err, &findings) {
 		return err
 	}
-	printDiags(cmd.ErrOrStderr(), findings.List)
+	cli.PrintDiags(cmd.ErrOrStderr(), findings.List)
 	fmt.Fprintln(cmd.ErrOrStderr(), "vipd: not started: see the mistakes above, or --keepalived-compat to run as keepalived would")
-	return errTold
+	return cli.ErrTold
 }
 
 func controlFlag(cmd *cobra.Command, control *string) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/geodns-vipd/geodns/internal/cli"
 	"github.com/geodns-vipd/geodns/internal/vipd"
 )
 
@@ -20,7 +21,7 @@ func statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show each instance: state, priority and how it came about, master, VIPs, tracked things",
-		Args:  usage(cobra.NoArgs),
+		Args:  cli.Args(cobra.NoArgs),
 	}
 	controlFlag(cmd, &control)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")

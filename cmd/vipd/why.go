@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/geodns-vipd/geodns/internal/cli"
 	"github.com/geodns-vipd/geodns/internal/vipd"
 )
 
@@ -21,7 +22,7 @@ func whyCommand() *cobra.Command {
 		Short: "Say why an instance is in its state, and what would happen if something failed",
 		Long: `Print the last transitions with their causes, alarms and changes of priority,
 and what would happen now if this node, another, or a tracked thing failed.`,
-		Args: usage(cobra.MaximumNArgs(1)),
+		Args: cli.Args(cobra.MaximumNArgs(1)),
 	}
 	controlFlag(cmd, &control)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")

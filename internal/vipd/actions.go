@@ -165,9 +165,6 @@ func (in *instance) receive() {
 // deliver judges one packet and gives it to the router.
 func (in *instance) deliver(p *vrrpnet.Packet) {
 	cfg := in.router.Config()
-	if len(p.Data) > 20 && p.Data[0]>>4 == 4 { // an IPv4 header in front
-		p.Data = p.Data[int(p.Data[0]&15)*4:]
-	}
 	if vrid, ok := vrrp.PeekVRID(p.Data); ok && vrid != cfg.VRID {
 		return
 	}

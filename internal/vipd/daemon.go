@@ -273,7 +273,12 @@ func (d *Daemon) named(name string) *instance {
 // linkEvent brings news of the kernel to those whom it concerns.
 func (d *Daemon) linkEvent(ev netlink.Event) {
 	d.links.take(ev)
-	if ev.Kind == netlink.AddressGone {
+	switch ev.Kind {
+	case netlink.Synced: // news was lost
+		for _, in := range d.all() {
+			in.mailbox.post((*instance).checkAddresses)
+		}
+	case netlink.AddressGone:
 		index, addr := ev.Address.Index, ev.Address.Prefix.Addr()
 		for _, in := range d.all() {
 			in.mailbox.post(func(in *instance) { in.addressGone(index, addr) })

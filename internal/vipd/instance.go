@@ -338,6 +338,17 @@ func (in *instance) addressGone(index int, addr netip.Addr) {
 	}
 }
 
+// checkAddresses asks the kernel whether all addresses are still there.
+func (in *instance) checkAddresses() {
+	gone, err := in.claims.holder.Check()
+	if err != nil {
+		in.log.Error("addresses not looked at", "err", err)
+	}
+	for _, addr := range gone {
+		in.step(vrrp.AddressLost{At: bootNow(), Addr: addr})
+	}
+}
+
 // stop ends the instance: a master hands over.
 func (in *instance) stop(deleted bool) {
 	in.step(vrrp.Stop{At: bootNow(), Deleted: deleted})
