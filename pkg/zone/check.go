@@ -43,7 +43,7 @@ func (l *loader) checkApex() {
 	if l.swallowed || l.full {
 		return
 	}
-	file := diag.Pos{File: l.opt.Display}
+	file := diag.Pos{File: l.opt.Display, Line: 1, Col: 1} // where a SOA is looked for
 	origin := b.zone.Origin.String()
 	if b.zone.SOA == nil && !b.brokenSOA {
 		l.add(diag.Error, file, "such as: @ SOA ns1 hostmaster 1 3600 600 604800 300", "no SOA record for "+origin)
