@@ -6,6 +6,8 @@ package config
 import (
 	"net/netip"
 	"time"
+
+	"github.com/geodns-vipd/geodns/pkg/diag"
 )
 
 // Geodns is geodns.yaml with flags, environment and defaults applied: typed,
@@ -16,6 +18,8 @@ type Geodns struct {
 	Folders   []string         // zone folders
 	ZoneFiles []ZoneFile       // zones whose name is no file name
 	Databases []string         // .mmdb files in order of precedence; "builtin" is the embedded one
+
+	DatabaseAt []diag.Pos // where each of Databases is written
 
 	Admin          string   // address of the admin listener; "" for none
 	AdminHosts     []string // further host names that it may be called by

@@ -59,8 +59,8 @@ func TestDefaults(t *testing.T) {
 		File:      got.File,
 		Listen:    []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:53"), netip.MustParseAddrPort("[::]:53")},
 		Folders:   []string{"zones"},
-		Databases: []string{"builtin"},
-		Admin:     "127.0.0.1:8053", AdminHosts: []string{},
+		Databases: []string{"builtin"}, DatabaseAt: []diag.Pos{{File: got.File}},
+		Admin: "127.0.0.1:8053", AdminHosts: []string{},
 		State:  "/var/lib/geodns",
 		Log:    Log{Level: "info", Format: "text"},
 		Limits: Limits{UDPSize: 1232, TCPConnections: 2000, TCPConnectionsPer: 100, TCPIdle: 10 * time.Second},
@@ -78,6 +78,9 @@ func TestPathsAreRelativeToTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, list := Load(f, nil)
+	if at := got.DatabaseAt; len(at) != 3 || at[1] != (diag.Pos{File: f, Line: 3, Col: 27}) {
+		t.Errorf("places of the databases: %v", at)
+	}
 	if len(list) > 0 {
 		t.Fatal(text(list))
 	}

@@ -38,11 +38,12 @@ func (c *converter) options() Geodns {
 	}
 	o.Listen = c.listen()
 	c.zones(&o)
-	for _, db := range c.strings("geo.database") {
+	for i, db := range c.strings("geo.database") {
 		if db != "builtin" {
 			db = c.path("geo.database", db)
 		}
 		o.Databases = append(o.Databases, db)
+		o.DatabaseAt = append(o.DatabaseAt, c.at("geo.database", i))
 	}
 	c.admin(&o)
 	c.token(&o)

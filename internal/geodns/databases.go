@@ -1,11 +1,13 @@
 package geodns
 
 import (
+	"fmt"
 	"os"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/geodns-vipd/geodns/internal/config"
 	"github.com/geodns-vipd/geodns/internal/geodb"
 	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/geo"
@@ -26,6 +28,16 @@ type databases struct {
 type openFile struct {
 	id     fileID
 	source *geo.Source
+}
+
+// databaseAt returns where the i-th database of a configuration is written.
+func databaseAt(cfg config.Geodns) func(i int) diag.Pos {
+	return func(i int) diag.Pos {
+		if i < len(cfg.DatabaseAt) {
+			return cfg.DatabaseAt[i]
+		}
+		return diag.Pos{File: cfg.File}
+	}
 }
 
 // fileID tells whether a file is the one that was read before.
@@ -76,7 +88,7 @@ func (d *databases) source(name string) (*geo.Source, error) {
 	if name != "builtin" {
 		fi, err := os.Stat(name)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", name, plainError(err))
 		}
 		id = fileID{size: fi.Size(), mtime: fi.ModTime()}
 		if st, ok := fi.Sys().(*syscall.Stat_t); ok {

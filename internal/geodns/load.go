@@ -102,7 +102,7 @@ func (l *loader) load(cfg config.Geodns) (*Loaded, diag.List) {
 // old.
 func (l *loader) openDatabases(cfg config.Geodns, out *Loaded, list *diag.List) *geo.Index {
 	var findings diag.List
-	index, sources := l.databases.open(cfg.Databases, func(int) diag.Pos { return diag.Pos{File: cfg.File} }, &findings)
+	index, sources := l.databases.open(cfg.Databases, databaseAt(cfg), &findings)
 	*list = append(*list, findings...)
 	out.Databases = sources
 	for _, name := range cfg.Databases {
@@ -110,9 +110,9 @@ func (l *loader) openDatabases(cfg config.Geodns, out *Loaded, list *diag.List) 
 			out.Watched = append(out.Watched, name)
 		}
 	}
-	for _, src := range sources {
+	for i, src := range sources {
 		if age := time.Since(src.Built); src.Name == "builtin" && age > builtinMaxAge {
-			list.Warnf(diag.Pos{File: cfg.File}, "set geo.database to a newer one, or update geodns",
+			list.Warnf(databaseAt(cfg)(i), "set geo.database to a newer one, or update geodns",
 				"the builtin geo database is %d days old", int(age.Hours()/24))
 		}
 	}

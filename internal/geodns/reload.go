@@ -98,6 +98,7 @@ func (s *Server) loadAgain() (*Loaded, diag.List) {
 		}
 		s.warnFixed(next)
 		cfg.Folders, cfg.ZoneFiles, cfg.Databases = next.Folders, next.ZoneFiles, next.Databases
+		cfg.DatabaseAt = next.DatabaseAt
 		cfg.NSID, cfg.Version = next.NSID, next.Version
 		cfg.Limits.UDPSize = next.Limits.UDPSize
 	}
