@@ -182,10 +182,6 @@ func (h *Holder) stillOurs(t *held, a Address) bool {
 		(a.Tagged() || a.Permanent() == (h.lifetime == 0))
 }
 
-// Until returns when the kernel will take the addresses away if nothing is
-// done, at the earliest.
-func (h *Holder) Until() time.Duration { return h.until }
-
 // expire forgets addresses whose lifetime has gone by: the kernel has taken
 // them away or is about to.
 func (h *Holder) expire() {

@@ -261,29 +261,40 @@ func TestFilterLetsOnlyOurAdvertsThrough(t *testing.T) {
 }
 
 func TestStrangersAreHeardNowAndThen(t *testing.T) {
-	a, b := pair(t)
-	peer := netip.MustParseAddr("10.98.0.3")
-	a.IP("address", "add", "10.98.0.3/24", "dev", "eth0")
-	to := open(t, b, Config{Interface: "eth0", VRID: 51, Source: v4b, Unicast: true, Peers: []netip.Addr{peer}, Strangers: 16})
-	friend := open(t, a, Config{Interface: "eth0", VRID: 51, Source: peer, Unicast: true})
-	stranger := open(t, a, Config{Interface: "eth0", VRID: 51, Source: v4a, Unicast: true})
-	count := map[netip.Addr]int{}
-	for range 20 {
-		for range 50 {
-			check(t, stranger.SendAdvert(advert(2, 51, v4a, v4b), v4b))
+	for _, tc := range []struct {
+		version              uint8
+		peer, stranger, here string
+	}{
+		{2, "10.98.0.3", "10.98.0.1", "10.98.0.2"},
+		{3, "2001:db8::3", "2001:db8::1", "2001:db8::2"},
+	} {
+		a, b := pair(t)
+		a.IP("address", "add", "10.98.0.3/24", "dev", "eth0")
+		a.IP("address", "add", "2001:db8::3/64", "dev", "eth0")
+		peer, stranger, here := netip.MustParseAddr(tc.peer), netip.MustParseAddr(tc.stranger), netip.MustParseAddr(tc.here)
+		to := open(t, b, Config{Interface: "eth0", VRID: 51, Source: here, Unicast: true, Peers: []netip.Addr{netip.MustParseAddr("192.0.2.7"), peer}, Strangers: 16})
+		friend := open(t, a, Config{Interface: "eth0", VRID: 51, Source: peer, Unicast: true})
+		other := open(t, a, Config{Interface: "eth0", VRID: 51, Source: stranger, Unicast: true})
+		count := map[netip.Addr]int{}
+		for range 20 {
+			for range 50 {
+				check(t, other.SendAdvert(advert(tc.version, 51, stranger, here), here))
+			}
+			check(t, friend.SendAdvert(advert(tc.version, 51, peer, here), here))
+			before := count[peer]
+			for end := time.Now().Add(time.Second); count[peer] == before && time.Now().Before(end); time.Sleep(time.Millisecond) {
+				for _, p := range to.Drain(nil) { // the peer's was sent last
+					count[p.Src]++
+				}
+			}
 		}
-		check(t, friend.SendAdvert(advert(2, 51, peer, v4b), v4b))
-		time.Sleep(2 * time.Millisecond)
-		for _, p := range to.Drain(nil) {
-			count[p.Src]++
+		// 1000 draws of 1 in 16: 62.5, with a standard deviation of 7.7.
+		if n := count[stranger]; n < 16 || n > 125 {
+			t.Errorf("%d of 1000 adverts of %s came through, want about 62", n, stranger)
 		}
-	}
-	// 1000 draws of 1 in 16: 62.5, with a standard deviation of 7.7.
-	if n := count[v4a]; n < 16 || n > 125 {
-		t.Errorf("%d of 1000 adverts of a stranger came through, want about 62", n)
-	}
-	if n := count[peer]; n != 20 {
-		t.Errorf("%d of 20 adverts of the peer came through", n)
+		if n := count[peer]; n != 20 {
+			t.Errorf("%d of 20 adverts of the peer %s came through", n, peer)
+		}
 	}
 }
 

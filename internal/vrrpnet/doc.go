@@ -66,7 +66,7 @@ type Packet struct {
 // Age returns how long the packet had waited at now.
 func (p Packet) Age(now time.Duration) time.Duration { return max(now-p.At, 0) }
 
-// Group returns the group of an address family.
+// group returns the VRRP group of an address family.
 func group(a netip.Addr) netip.Addr {
 	if a.Is4() {
 		return vrrp.GroupV4
