@@ -59,7 +59,7 @@ func Explain(st *State, q Question) (*Explanation, error) {
 		Name: q.Name.String(), Type: q.Type.String(), Client: q.clientText(), RCode: o.RCode.String(),
 		Policy: t.name, Sites: append([]string{}, t.sites...), Answers: []string{}, Steps: t.steps,
 	}
-	if o.Zone == nil {
+	if st.Zones.Find([]byte(q.Name), q.Type) == nil {
 		e.Notes = append(e.Notes, "no zone here holds the name")
 	}
 	e.records(&m)
