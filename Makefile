@@ -6,14 +6,15 @@ FUZZTIME  ?= 20s
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 export GOTOOLCHAIN ?= local
 
-.PHONY: help run test lint bench fuzz build audit check-go tools clean
+.PHONY: help run vipd-demo test lint bench fuzz build audit check-go tools clean
 
 help:
 	@echo "geodns and vipd need Go $(GO_NEEDED) or newer (this machine: $$($(GO) version 2>/dev/null || echo none)), git and make."
 	@echo
 	@echo "  make run     build geodns and run the embedded example on 127.0.0.1:$(PORT) (PORT=… for another)"
+	@echo "  make vipd-demo  two nodes and a client in network namespaces: hand-over, crash, hang (needs root)"
 	@echo "  make test    install what the tests need (Debian packages, services not started) and run them"
-	@echo "  make build   bin/geodns"
+	@echo "  make build   bin/geodns and bin/vipd"
 	@echo "  make lint    gofmt, go vet, staticcheck"
 	@echo "  make bench   micro-benchmarks, and CPU per query beside gdnsd and knot"
 	@echo "  make fuzz    each fuzz target for FUZZTIME=$(FUZZTIME)"
@@ -31,6 +32,9 @@ build: check-go
 
 run: build
 	@exec bin/geodns demo --port $(PORT)
+
+vipd-demo: build
+	$(GO) run ./tools/vipddemo bin/vipd
 
 tools: check-go
 	@scripts/install-test-tools

@@ -223,6 +223,7 @@ func (d *Daemon) alive() bool {
 // end hands every instance over and waits for the hooks.
 func (d *Daemon) end() error {
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
+	d.groups.end()
 	all := d.all()
 	for _, in := range all {
 		in.mailbox.post(func(in *instance) { in.stop(false) })
@@ -355,9 +356,9 @@ func (d *Daemon) order(o vrrp.Order) {
 	}
 }
 
-// groupHook runs the hooks of a group.
-func (d *Daemon) groupHook(g *keepalived.SyncGroup, state vrrp.State) {
-	hook := map[vrrp.State]vrrp.Hook{vrrp.Master: vrrp.HookMaster, vrrp.Backup: vrrp.HookBackup, vrrp.Fault: vrrp.HookFault}[state]
+// groupHook runs the hooks of a group. A group has no priority: 0, as in
+// keepalived.
+func (d *Daemon) groupHook(g *keepalived.SyncGroup, hook vrrp.Hook) {
 	d.notifier.push(subject{kind: "GROUP", name: g.Name, hooks: g.Notify}, hook, 0, false)
 }
 

@@ -14,9 +14,10 @@ type groups struct {
 	// order delivers an order; hook runs the hooks of a group that changed its
 	// state. Neither blocks.
 	order func(vrrp.Order)
-	hook  func(g *keepalived.SyncGroup, state vrrp.State)
+	hook  func(g *keepalived.SyncGroup, hook vrrp.Hook)
 
 	mu     sync.Mutex
+	ending bool                  // the daemon ends: a group whose members have all stopped has too
 	groups map[string]*syncGroup // by name of the group
 	member map[string]*syncGroup // by name of the instance
 }
@@ -60,9 +61,22 @@ func (g *groups) report(r vrrp.Report) {
 	for _, o := range orders {
 		g.order(o)
 	}
-	if now := s.state.State(); now != before && now != vrrp.Init {
-		g.hook(s.cfg, now)
+	now := s.state.State()
+	if hook, ok := groupHooks[now]; ok && now != before && (now != vrrp.Init || g.ending) {
+		g.hook(s.cfg, hook)
 	}
+}
+
+// groupHooks are the hooks of a group by the state that it enters.
+var groupHooks = map[vrrp.State]vrrp.Hook{
+	vrrp.Init: vrrp.HookStop, vrrp.Backup: vrrp.HookBackup, vrrp.Master: vrrp.HookMaster, vrrp.Fault: vrrp.HookFault,
+}
+
+// end says that members which stop from now on do so for good.
+func (g *groups) end() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ending = true
 }
 
 // states returns the state of each group by name.

@@ -48,18 +48,28 @@ func (n *notifier) push(s subject, hook vrrp.Hook, priority uint8, again bool) {
 	if hook == vrrp.HookDeleted && !s.hooks.DeletedSet {
 		state = vrrp.HookFault.String()
 	}
-	line := hooks.Line(s.kind, s.name, state, priority)
-	for _, f := range n.fifos {
-		if err := f.Write(line); err != nil {
-			n.log.Warn("notify_fifo", "err", err)
-		}
-	}
+	n.writeLocked(hooks.Line(s.kind, s.name, state, priority))
 	ev := hooks.Event{
 		State: state, Jobs: n.jobs(s, hook, state, priority, again),
 		Must:  hook == vrrp.HookStop || hook == vrrp.HookDeleted,
 		Aside: hook == vrrp.HookLowerMaster,
 	}
 	n.queue(s.kind + " " + s.name).Push(ev)
+}
+
+// write writes a line into the pipes.
+func (n *notifier) write(line string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.writeLocked(line)
+}
+
+func (n *notifier) writeLocked(line string) {
+	for _, f := range n.fifos {
+		if err := f.Write(line); err != nil {
+			n.log.Warn("notify_fifo", "err", err)
+		}
+	}
 }
 
 // jobs returns the programs of a hook in their order: that of the state, then

@@ -1,6 +1,7 @@
 package vipd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
+	"github.com/geodns-vipd/geodns/internal/hooks"
 	"github.com/geodns-vipd/geodns/pkg/keepalived"
 )
 
@@ -37,6 +39,9 @@ func (d *Daemon) reload() error {
 	if err != nil {
 		d.log.Error("reloaded, but not all of it", "err", err)
 		return err
+	}
+	if cfg.Global.StatesOnReload {
+		d.writeStates()
 	}
 	d.log.Info("reloaded", "file", d.File)
 	return nil
@@ -156,5 +161,17 @@ func (d *Daemon) resendNews(to []*instance) {
 		for _, n := range d.news {
 			in.mailbox.post(func(in *instance) { in.setNews(n) })
 		}
+	}
+}
+
+// writeStates writes the state of every instance and group into the pipes
+// (fifo_write_vrrp_states_on_reload).
+func (d *Daemon) writeStates() {
+	st := d.Status(context.Background())
+	for _, i := range st.Instances {
+		d.notifier.write(hooks.Line("INSTANCE", i.Name, i.State, i.EffectivePriority))
+	}
+	for _, g := range st.Groups {
+		d.notifier.write(hooks.Line("GROUP", g.Name, g.State, 0))
 	}
 }

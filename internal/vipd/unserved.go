@@ -58,6 +58,7 @@ func (u *unservedList) global(cfg *keepalived.Config) {
 		{len(p.CPUAffinity) > 0, "vrrp_cpu_affinity", "CPUAffinity= in the unit of systemd"},
 		{p.Name != "", "vrrp_process_name", ""},
 		{p.RxBufPolicy != "", "vrrp_rx_bufs_policy", "vipd sets its own buffers"},
+		{p.NetlinkRcvBuf > 0, "vrrp_netlink_monitor_rcv_bufs", "vipd reads everything anew when news was lost"},
 		{g.NotifyPriority, "vrrp_notify_priority_changes", "the priority is in /metrics and `vipd status`"},
 	} {
 		if w.said {
@@ -84,7 +85,6 @@ func (u *unservedList) instance(v *keepalived.Instance) {
 		why  string
 	}{
 		{v.Debug > 0, "debug", "vipd run --log-level debug"},
-		{v.KernelRxBuf > 0, "kernel_rx_buf_size", "vipd sets its own buffers"},
 		{v.NotifyPriority, "notify_priority_changes", "the priority is in /metrics and `vipd status`"},
 		{v.Garp.ExtraInterval > 0, "garp_extra_if", "garp_master_refresh"},
 	} {

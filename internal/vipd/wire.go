@@ -30,7 +30,7 @@ func (in *instance) openWire() error {
 	p, source := in.plan, in.facts.source(in.plan)
 	cfg := vrrpnet.Config{
 		Interface: p.Interface, VRID: p.VRID, Source: source, IPv6: p.IPv6,
-		Unicast: p.Unicast, Group: p.McastGroup, TTL: p.UnicastTTL,
+		Unicast: p.Unicast, Group: p.McastGroup, TTL: p.UnicastTTL, Buffer: p.KernelRxBuf,
 	}
 	if !p.Unicast {
 		cfg.TTL = 255
