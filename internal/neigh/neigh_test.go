@@ -104,7 +104,7 @@ func TestNeighboursBelieveIt(t *testing.T) {
 	a, b := netnstest.New(t), netnstest.New(t)
 	netnstest.Join(t, a, b, "eth0")
 	b.IP("address", "add", "10.99.0.2/24", "dev", "eth0")
-	b.IP("address", "add", "2001:db8::2/64", "dev", "eth0")
+	b.IP("address", "add", "2001:db8::2/64", "dev", "eth0", "nodad")
 	for _, ip := range []string{"10.99.0.100", "2001:db8::64"} {
 		b.IP("neigh", "replace", ip, "lladdr", "02:00:00:00:00:99", "dev", "eth0", "nud", "reachable")
 	}

@@ -23,8 +23,8 @@ func pair(t testing.TB) (a, b *netnstest.Space) {
 	netnstest.Join(t, a, b, "eth0")
 	for i, s := range []*netnstest.Space{a, b} {
 		s.IP("address", "add", fmt.Sprintf("10.98.0.%d/24", i+1), "dev", "eth0")
-		s.IP("address", "add", fmt.Sprintf("2001:db8::%d/64", i+1), "dev", "eth0")
-		s.IP("address", "add", fmt.Sprintf("fe80::%d/64", i+1), "dev", "eth0")
+		s.IP("address", "add", fmt.Sprintf("2001:db8::%d/64", i+1), "dev", "eth0", "nodad")
+		s.IP("address", "add", fmt.Sprintf("fe80::%d/64", i+1), "dev", "eth0", "nodad")
 	}
 	return a, b
 }
@@ -189,7 +189,7 @@ func TestAdvertIsThatOfKeepalived(t *testing.T) {
 		seen := b.Capture("eth0")
 		if tc.src.Is6() { // so that keepalived finds ours as the only one
 			a.IP("-6", "address", "flush", "dev", "eth0")
-			a.IP("address", "add", "fe80::1/64", "dev", "eth0")
+			a.IP("address", "add", "fe80::1/64", "dev", "eth0", "nodad")
 		}
 		a.Keepalived("vrrp_instance x {\nstate MASTER\ninterface eth0\nvirtual_router_id 51\npriority 255\n" + tc.conf +
 			"virtual_ipaddress {\n" + tc.vip + "\n}\n}\n")
@@ -270,7 +270,7 @@ func TestStrangersAreHeardNowAndThen(t *testing.T) {
 	} {
 		a, b := pair(t)
 		a.IP("address", "add", "10.98.0.3/24", "dev", "eth0")
-		a.IP("address", "add", "2001:db8::3/64", "dev", "eth0")
+		a.IP("address", "add", "2001:db8::3/64", "dev", "eth0", "nodad")
 		peer, stranger, here := netip.MustParseAddr(tc.peer), netip.MustParseAddr(tc.stranger), netip.MustParseAddr(tc.here)
 		to := open(t, b, Config{Interface: "eth0", VRID: 51, Source: here, Unicast: true, Peers: []netip.Addr{netip.MustParseAddr("192.0.2.7"), peer}, Strangers: 16})
 		friend := open(t, a, Config{Interface: "eth0", VRID: 51, Source: peer, Unicast: true})
