@@ -18,9 +18,8 @@ import (
 // script is a prober that takes some time, fails when told to, and notes when
 // each probe began.
 type script struct {
-	cost time.Duration
-
 	mu      sync.Mutex
+	cost    time.Duration
 	failing bool
 	starts  []time.Time
 	running int
@@ -32,11 +31,11 @@ func (p *script) Probe(ctx context.Context, _ netip.Addr) health.Result {
 	p.starts = append(p.starts, time.Now())
 	p.running++
 	p.overlap = p.overlap || p.running > 1
-	failing := p.failing
+	failing, cost := p.failing, p.cost
 	p.mu.Unlock()
 	defer func() { p.mu.Lock(); p.running--; p.mu.Unlock() }()
 	select {
-	case <-time.After(p.cost):
+	case <-time.After(cost):
 	case <-ctx.Done():
 		if context.Cause(ctx) == context.Canceled {
 			return health.Result{At: time.Now()} // no verdict: we are shutting down
@@ -260,9 +259,11 @@ func TestGoneWatchIsForgotten(t *testing.T) {
 		if n := len(gone.began()); n != 0 {
 			t.Errorf("%d probes of a check that is gone", n)
 		}
-		if n := len(r.watches); n != 1 || len(r.queue) != 1 {
-			t.Errorf("%d watches, %d in the queue", n, len(r.queue))
-		}
+		r.do(t.Context(), func(context.Context) {
+			if n := len(r.watches); n != 1 || len(r.queue) != 1 {
+				t.Errorf("%d watches, %d in the queue", n, len(r.queue))
+			}
+		})
 	})
 }
 
@@ -316,7 +317,9 @@ func TestEndWaitsForProbes(t *testing.T) {
 		p := &script{}
 		w := watchOf("a", long, p)
 		r := runChecker(t, w)
+		p.mu.Lock()
 		p.cost = 30 * time.Second
+		p.mu.Unlock()
 		time.Sleep(health.Phase(w.Key, time.Minute) + time.Second)
 		begin := time.Now()
 		r.end()
