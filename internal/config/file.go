@@ -69,8 +69,15 @@ func (c *configFile) mapping(prefix string, n *yaml.Node, list *diag.List) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
+	if n.Tag == "!!null" {
+		return // all keys in it are left out, or commented out
+	}
 	if n.Kind != yaml.MappingNode {
-		list.Errorf(c.at(n), "keys and values, such as listen: [\"0.0.0.0:53\"]", "%s is no mapping", strings.TrimSuffix("the file "+prefix, " "))
+		what, right := "the file", `keys and values, such as listen: ["0.0.0.0:53"]`
+		if prefix != "" {
+			what, right = strings.TrimSuffix(prefix, "."), nearestKey(prefix, "")+", each with its value"
+		}
+		list.Errorf(c.at(n), right, "%s is no mapping", what)
 		return
 	}
 	seen := map[string]int{}
