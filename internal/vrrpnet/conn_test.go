@@ -92,7 +92,7 @@ func TestAdvertsReachThePeerAsTheyAreSent(t *testing.T) {
 			t.Errorf("%s: %v", tc.name, err)
 			continue
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		p, err := to.Read(ctx)
 		cancel()
 		if err != nil {
@@ -102,7 +102,7 @@ func TestAdvertsReachThePeerAsTheyAreSent(t *testing.T) {
 		if !bytes.Equal(p.Data, want) || p.Src != tc.src || p.Dst != tc.dst || p.TTL != 255 || p.Interface == 0 {
 			t.Errorf("%s: got %+v, want %x from %v to %v, TTL 255", tc.name, p, want, tc.src, tc.dst)
 		}
-		if p.At < before || p.At > Now() || p.Age(Now()) > time.Second {
+		if p.At < before || p.At > Now() || p.Age(Now()) > 3*time.Second {
 			t.Errorf("%s: received at %v, sent at %v, now %v", tc.name, p.At, before, Now())
 		}
 		rules := &vrrp.Rules{Version: tc.version, VRID: 51, Local: local, Unicast: tc.unicast, Peers: []vrrp.Peer{{Addr: tc.src, MinTTL: 255}}}
@@ -156,7 +156,11 @@ func TestHeadersOnTheWire(t *testing.T) {
 	check(t, g6.SendAdvert(advert(3, 51, g6.Source(), vrrp.GroupV6), vrrp.GroupV6))
 	check(t, u6.SendAdvert(advert(3, 51, v6a, v6b), v6b))
 	got = nil
-	for _, f := range seen.Frames(2, isVRRP) {
+	frames := seen.Frames(2, isVRRP)
+	if len(frames) < 2 { // the neighbour had to be asked for twice
+		frames = append(frames, seen.Frames(2-len(frames), isVRRP)...)
+	}
+	for _, f := range frames {
 		f[15], f[16], f[17] = f[15]&0xf0, 0, 0 // a flow label, if the kernel gives one
 		got = append(got, hex.EncodeToString(f[14:22])+" "+netip.AddrFrom16([16]byte(f[38:54])).String())
 	}

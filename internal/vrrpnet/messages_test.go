@@ -30,7 +30,7 @@ func hello(vrid uint8, sender netip.Addr) []byte {
 
 func hear(t testing.TB, m *Messages) (Packet, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second) // neighbours are asked for again after 1 s
 	defer cancel()
 	return m.Read(ctx)
 }
