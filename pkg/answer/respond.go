@@ -176,8 +176,9 @@ func (r *Responder) transfer(st *State) dnswire.RCode {
 	return dnswire.RCodeRefused
 }
 
-// client returns the address whose place decides, and false if the question
-// says that there is none to be had (RFC 7871, Section 7.1.2: SOURCE 0).
+// client returns the address whose place decides: that of the client subnet,
+// or where there is none, or one that says nothing (RFC 7871, Section 7.1.2:
+// SOURCE 0), that of the sender.
 func (r *Responder) client(req Request) netip.Addr {
 	if e := &r.query.EDNS; e.HasECS && e.ECS.Source > 0 {
 		return e.ECS.Addr
