@@ -88,7 +88,10 @@ the exit code is 1.`,
 	}
 	controlFlag(cmd, &control)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		err := (&vipd.Client{Socket: control}).Reload(cmd.Context())
+		notes, err := (&vipd.Client{Socket: control}).Reload(cmd.Context())
+		for _, n := range notes {
+			fmt.Fprintln(cmd.OutOrStdout(), "note:", n)
+		}
 		var refused *vipd.RefusedError
 		if errors.As(err, &refused) && len(refused.Findings) > 0 {
 			for _, f := range refused.Findings {

@@ -178,8 +178,8 @@ func (l *Loop) wake() {
 // Run serves one mastership after the other until ctx ends.
 func (l *Loop) Run(ctx context.Context) {
 	for ctx.Err() == nil {
-		if epoch, late, ok := l.begin(ctx); ok {
-			l.keep(epoch, late)
+		if epoch, ok := l.begin(ctx); ok {
+			l.keep(epoch)
 			continue
 		}
 		select {
@@ -190,26 +190,26 @@ func (l *Loop) Run(ctx context.Context) {
 }
 
 // begin starts a mastership if one is on.
-func (l *Loop) begin(ctx context.Context) (epoch context.Context, late, ok bool) {
+func (l *Loop) begin(ctx context.Context) (epoch context.Context, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.want {
-		return nil, false, false
+		return nil, false
 	}
 	epoch, l.epoch = context.WithCancel(ctx)
 	l.heard = false
-	return epoch, l.late, true
+	return epoch, true
 }
 
 // keep holds the address here until the mastership ends.
-func (l *Loop) keep(ctx context.Context, late bool) {
+func (l *Loop) keep(ctx context.Context) {
 	m := mastership{pace: l.cfg.pace, interval: l.cfg.Interval}
 	step := doClaim
-	if late {
-		step = doObserve
-	}
 	for ctx.Err() == nil {
 		var wait time.Duration
+		if l.takeLate() {
+			step = doObserve
+		}
 		switch step {
 		case doClaim:
 			step, wait = m.claimed(l.claim(ctx))
@@ -294,6 +294,15 @@ func (l *Loop) noteErr(ctx context.Context, what string, err error) {
 		l.cfg.Log.Warn("floating address", "instance", l.cfg.Instance, "address", l.cfg.Address, "err", text)
 	}
 	l.note(func(s *Status) { s.Err, s.ErrAt = text, time.Now() })
+}
+
+// takeLate reports, once, that this node has slept.
+func (l *Loop) takeLate() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	late := l.late
+	l.late = false
+	return late
 }
 
 func (l *Loop) takeHeard() bool {

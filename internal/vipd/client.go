@@ -63,11 +63,12 @@ func (c *Client) Undrain(ctx context.Context, r DrainRequest) ([]DrainReply, err
 	return out, err
 }
 
-// Reload makes the daemon read its file anew. A [RefusedError] carries the
-// mistakes.
-func (c *Client) Reload(ctx context.Context) error {
-	_, err := c.call(ctx, http.MethodPost, "/api/v1/reload", nil, nil)
-	return err
+// Reload makes the daemon read its file anew, and returns what it says beside.
+// A [RefusedError] carries the mistakes.
+func (c *Client) Reload(ctx context.Context) (notes []string, err error) {
+	var st reloadStatus
+	_, err = c.call(ctx, http.MethodPost, "/api/v1/reload", nil, &st)
+	return st.Notes, err
 }
 
 func (c *Client) call(ctx context.Context, method, path string, body, out any) ([]byte, error) {

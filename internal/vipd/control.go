@@ -261,9 +261,10 @@ func (d *Daemon) serveReload(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		writeError(w, http.StatusInternalServerError, err)
 	default:
-		writeJSON(w, http.StatusOK, struct {
-			Reloaded bool `json:"reloaded"`
-		}{true})
+		d.mu.RLock()
+		st := d.reloaded
+		d.mu.RUnlock()
+		writeJSON(w, http.StatusOK, st)
 	}
 }
 

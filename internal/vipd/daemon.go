@@ -63,6 +63,8 @@ type reloadStatus struct {
 	OK     bool      `json:"ok"`
 	At     time.Time `json:"at"`
 	Errors []string  `json:"errors,omitempty"`
+	// Notes name what is read at the start only.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // FindingsError carries the findings that forbid to run or to reload.

@@ -251,14 +251,18 @@ func (in *instance) applyLink() {
 func (in *instance) setLink(facts linkFacts) {
 	old := in.facts
 	in.facts = facts
-	if facts.source(in.plan) != old.source(in.plan) || facts.index != old.index {
-		if facts.up || facts.index != old.index {
-			in.restart("its interface or source address changed")
-			return
-		}
+	if facts.up && facts.source(in.plan).WithZone("") != in.router.Config().Local {
+		in.restart("its source address changed")
+		return
 	}
-	if facts.up != old.up || facts.why != old.why {
+	if facts.index != old.index {
+		in.closeWire() // it was bound to an interface that is gone
+	}
+	if facts.up != old.up || facts.why != old.why || facts.up && in.wire == nil {
 		in.applyLink()
+	}
+	if !slices.Equal(facts.prefixes, old.prefixes) { // which peers are on the link
+		in.step(vrrp.Reload{At: bootNow(), Config: in.plan.router(in.router.Config().Local, facts.connected)})
 	}
 }
 

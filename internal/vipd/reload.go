@@ -31,11 +31,17 @@ func (d *Daemon) reload() error {
 	for _, f := range list {
 		d.log.Warn(f.String())
 	}
+	d.mu.RLock()
+	notes := fixed(&d.cfg.Global, &cfg.Global)
+	d.mu.RUnlock()
+	for _, n := range notes {
+		d.log.Warn(n)
+	}
 	err := d.notifier.set(&cfg.Global)
 	if err == nil {
 		err = d.apply(cfg)
 	}
-	d.setReloaded(err)
+	d.setReloaded(err, notes...)
 	if err != nil {
 		d.log.Error("reloaded, but not all of it", "err", err)
 		return err
@@ -47,8 +53,28 @@ func (d *Daemon) reload() error {
 	return nil
 }
 
-func (d *Daemon) setReloaded(err error) {
-	st := reloadStatus{OK: err == nil, At: time.Now()}
+// fixed names what changed but is read at the start only.
+func fixed(old, now *keepalived.Global) []string {
+	var out []string
+	for _, c := range []struct {
+		word string
+		same bool
+	}{
+		{"http_listen", old.HTTPListen == now.HTTPListen},
+		{"notify_fifo", same(old.NotifyFIFO, now.NotifyFIFO)},
+		{"vrrp_notify_fifo", same(old.VRRPNotifyFIFO, now.VRRPNotifyFIFO)},
+		{"vrrp_rt_priority, vrrp_priority or vrrp_no_swap", same(old.Process, now.Process)},
+		{"umask", old.Umask == now.Umask},
+	} {
+		if !c.same {
+			out = append(out, c.word+" changed: that takes effect when vipd is started anew")
+		}
+	}
+	return out
+}
+
+func (d *Daemon) setReloaded(err error, notes ...string) {
+	st := reloadStatus{OK: err == nil, At: time.Now(), Notes: notes}
 	var f *FindingsError
 	if errors.As(err, &f) {
 		for _, one := range f.List {
