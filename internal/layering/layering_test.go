@@ -38,7 +38,7 @@ func layerOf(pkg string) (layer int, known bool) {
 		return runtime, true
 	case strings.HasPrefix(pkg, "cmd/"):
 		return command, true
-	case strings.HasPrefix(pkg, "tools/"), pkg == "internal/deps", pkg == "internal/layering",
+	case strings.HasPrefix(pkg, "tools/"), pkg == "internal/layering",
 		strings.HasPrefix(pkg, "test/"), strings.HasPrefix(pkg, "bench/"), strings.HasSuffix(pkg, "test"):
 		return outside, true
 	case strings.HasPrefix(pkg, "internal/"):
