@@ -161,7 +161,7 @@ func (d *Daemon) process(p *keepalived.ProcessOptions, umask int) {
 		}
 	}
 	if p.NoSwap {
-		if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE); err != nil {
+		if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT); err != nil {
 			d.log.Warn("vrrp_no_swap", "err", err)
 		}
 	}
@@ -239,6 +239,7 @@ func (d *Daemon) end() error {
 			late = append(late, in.name)
 		}
 	}
+	d.groups.stopped()
 	d.floats.stop()
 	d.tracking.stop()
 	d.static.remove(d)
@@ -280,6 +281,10 @@ func (d *Daemon) linkEvent(ev netlink.Event) {
 	case netlink.Synced: // news was lost
 		for _, in := range d.all() {
 			in.mailbox.post((*instance).checkAddresses)
+		}
+	case netlink.AddressChanged:
+		if a := ev.Address; a.Tagged() && a.DADFailed() {
+			d.log.Error("another node on the link has this address: duplicate address detection failed", "address", a.Prefix.String())
 		}
 	case netlink.AddressGone:
 		index, addr := ev.Address.Index, ev.Address.Prefix.Addr()

@@ -17,7 +17,7 @@ type groups struct {
 	hook  func(g *keepalived.SyncGroup, hook vrrp.Hook)
 
 	mu     sync.Mutex
-	ending bool                  // the daemon ends: a group whose members have all stopped has too
+	ending bool                  // the daemon ends
 	groups map[string]*syncGroup // by name of the group
 	member map[string]*syncGroup // by name of the instance
 }
@@ -62,21 +62,31 @@ func (g *groups) report(r vrrp.Report) {
 		g.order(o)
 	}
 	now := s.state.State()
-	if hook, ok := groupHooks[now]; ok && now != before && (now != vrrp.Init || g.ending) {
+	if hook, ok := groupHooks[now]; ok && now != before && !g.ending {
 		g.hook(s.cfg, hook)
 	}
 }
 
 // groupHooks are the hooks of a group by the state that it enters.
 var groupHooks = map[vrrp.State]vrrp.Hook{
-	vrrp.Init: vrrp.HookStop, vrrp.Backup: vrrp.HookBackup, vrrp.Master: vrrp.HookMaster, vrrp.Fault: vrrp.HookFault,
+	vrrp.Backup: vrrp.HookBackup, vrrp.Master: vrrp.HookMaster, vrrp.Fault: vrrp.HookFault,
 }
 
-// end says that members which stop from now on do so for good.
+// end says that members which stop from now on do so with the daemon: on the
+// way there a group is in no state of its own.
 func (g *groups) end() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.ending = true
+}
+
+// stopped runs the hooks of the end, once all members have stopped.
+func (g *groups) stopped() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, s := range g.groups {
+		g.hook(s.cfg, vrrp.HookStop)
+	}
 }
 
 // states returns the state of each group by name.

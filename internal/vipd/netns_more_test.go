@@ -3,6 +3,7 @@ package vipd_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -89,6 +90,42 @@ func TestSyncGroupOverBothFamilies(t *testing.T) {
 	}
 	os.WriteFile(file, nil, 0o644)
 	l.within(5*time.Second, "a has both again", func() bool { return both(a) && neither(b) })
+}
+
+func TestGroupHooksAndPipe(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "a")
+	log, fifo := filepath.Join(l.dir, "hooks.log"), filepath.Join(l.dir, "fifo")
+	script := filepath.Join(l.dir, "notify.sh")
+	os.WriteFile(script, []byte("#!/bin/sh\necho \"$*\" >> "+log+"\n"), 0o755)
+	config := strings.Replace(dual(150, 1, 2, "/"), "    track_script { chk }\n", fmt.Sprintf("    notify_master \"%s gm\"\n    notify_stop \"%s gs\"\n    notify %s\n", script, script, script), 1)
+	config = "global_defs { notify_fifo " + fifo + " }\n" + config[strings.Index(config, "vrrp_sync_group"):]
+	a := l.start("a", config)
+	pipe, err := os.OpenFile(fifo, os.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pipe.Close()
+	l.within(5*time.Second, "the group is master", func() bool {
+		got, _ := os.ReadFile(log)
+		return strings.Contains(string(got), "gm\nGROUP G MASTER 0\n")
+	})
+	a.signal(syscall.SIGTERM)
+	if err := a.cmd.Wait(); err != nil {
+		t.Errorf("vipd ended with %v", err)
+	}
+	got, _ := os.ReadFile(log)
+	if !strings.Contains(string(got), "gs\nGROUP G STOP 0\n") {
+		t.Errorf("hooks of the group: %s", got)
+	}
+	lines, _ := io.ReadAll(pipe)
+	for _, want := range []string{
+		"INSTANCE \"V4\" BACKUP 150\n", "INSTANCE \"V6\" MASTER 150\n", "GROUP \"G\" MASTER 0\n", "INSTANCE \"V4\" STOP 150\n", "GROUP \"G\" STOP 0\n",
+	} {
+		if !strings.Contains(string(lines), want) {
+			t.Errorf("no %q in the pipe:\n%s", want, lines)
+		}
+	}
 }
 
 func TestWrongPasswordIsSaid(t *testing.T) {
