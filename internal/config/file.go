@@ -1,8 +1,10 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -34,10 +36,14 @@ type zoneEntry struct {
 func parseFile(file string, data []byte) (*configFile, diag.List) {
 	c := &configFile{file: file, values: map[string]any{}, nodes: map[string]*yaml.Node{}}
 	var list diag.List
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
+	var doc, second yaml.Node
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	if err := dec.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
 		list = append(list, yamlError(file, err))
 		return c, list
+	}
+	if dec.Decode(&second) == nil {
+		list.Errorf(c.at(&second), "one document, without ---", "a second document would be ignored")
 	}
 	if len(doc.Content) == 0 {
 		return c, list

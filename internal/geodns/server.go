@@ -37,6 +37,7 @@ type Server struct {
 	Version string
 
 	started time.Time
+	account *daemon.Account // whom to become after binding; nil stays
 	dir     *state.Dir
 	cookies answer.Cookies
 	metrics *metrics.Metrics
@@ -89,6 +90,9 @@ func Findings(err error) (diag.List, bool) {
 // bound.
 func (s *Server) Run(ctx context.Context) error {
 	s.started = time.Now()
+	if err := s.findUser(); err != nil {
+		return err
+	}
 	if err := s.openState(); err != nil {
 		return err
 	}
@@ -188,6 +192,18 @@ func (s *Server) bind() (*dnsserver.Server, *control.Server, error) {
 
 // becomeUser drops privileges, once everything that needs them is open.
 func (s *Server) becomeUser() error {
+	if s.account == nil {
+		return nil
+	}
+	if err := s.dir.Chown(s.account.UID, s.account.GID); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	return daemon.Become(*s.account)
+}
+
+// findUser looks up whom to become, before anything slow is done. Only root
+// can become somebody.
+func (s *Server) findUser() error {
 	if s.Config.User == "" || os.Geteuid() != 0 {
 		return nil
 	}
@@ -195,10 +211,8 @@ func (s *Server) becomeUser() error {
 	if err != nil {
 		return err
 	}
-	if err := s.dir.Chown(account.UID, account.GID); err != nil {
-		return fmt.Errorf("state: %w", err)
-	}
-	return daemon.Become(account)
+	s.account = &account
+	return nil
 }
 
 // serve runs all goroutines until ctx ends or one of them fails.

@@ -100,7 +100,7 @@ func (q *Question) clientText() string {
 // records takes answers, TTL and scope over from the reply.
 func (e *Explanation) records(m *dns.Msg) {
 	for i, rr := range m.Answer {
-		e.Answers = append(e.Answers, strings.Join(strings.Fields(rr.String()), " "))
+		e.Answers = append(e.Answers, strings.ReplaceAll(rr.String(), "\t", " "))
 		if ttl := rr.Header().Ttl; i == 0 || ttl < e.TTL {
 			e.TTL = ttl
 		}

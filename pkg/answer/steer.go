@@ -37,8 +37,8 @@ func (r *Responder) steer(st *State, req Request, z *Zone, owner []byte, res zon
 		r.ecs.Scope = max(r.ecs.Scope, c.Scope)
 	}
 	o.Steer, o.SteerZone, o.LastResort = res.Node.Steer, z, c.LastResort
-	if len(c.Sites) > 0 {
-		o.Site = c.Sites[0]
+	if len(c.Sites) > 0 && in.Family != policy.Other {
+		o.Site = c.Sites[0] // a site answers for addresses alone
 	}
 	switch {
 	case c.Action == policy.ServFail:
