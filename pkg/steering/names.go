@@ -16,6 +16,10 @@ type names struct {
 	kinds   map[string]string       // the same: "site" or "policy"
 	words   []string                // of targets, in order, for suggestions
 	checked []string                // of checks, in order
+
+	// partial is true if a file could not be read as YAML: a name that is not
+	// known may be defined there, and is not complained about.
+	partial bool
 }
 
 func newNames() names {

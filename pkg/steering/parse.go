@@ -47,6 +47,7 @@ type parser struct {
 func (p *parser) file(f File) {
 	root := parseYAML(f.Data, func(offset int) diag.Pos { return place(f, offset) }, &p.r.diags)
 	if root == nil {
+		p.c.names.partial = p.c.names.partial || p.r.diags.HasErrors()
 		return
 	}
 	for _, section := range p.r.fields(p.r.root(root, f.Name), "the file", "{sites: …}", &topKeys) {

@@ -178,7 +178,7 @@ func (t *trees) target(v value, what string, depth int) *policy.Spec {
 // byName returns the site or policy with a name, or nil after an error.
 func (t *trees) byName(v value, name, what string) *policy.Spec {
 	spec := t.names.specs[name]
-	if spec == nil {
+	if spec == nil && !t.names.partial {
 		t.r.wrong(v, suggestName(name, t.names.words), "%s: unknown site or policy %q", what, name)
 	}
 	return spec

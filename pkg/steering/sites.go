@@ -121,6 +121,7 @@ func (r *reader) checkNames(v value, what string, n *names) []string {
 		name, ok := r.text(item, what, "web")
 		switch _, known := n.checks[name]; {
 		case !ok:
+		case !known && n.partial:
 		case !known:
 			r.wrong(item, suggestName(name, n.checked), "%s: unknown check %q", what, name)
 		case slices.Contains(out, name):
