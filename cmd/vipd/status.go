@@ -60,18 +60,22 @@ func printStatus(w io.Writer, st *vipd.Status, now time.Time) {
 		if i.Drained {
 			state += " (drained)"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", i.Name, state, ago(i.Since, now), i.PriorityReason, master, i.Interface, i.VRID, strings.Join(i.VIPs, " "))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%d\t%s\n", i.Name, state, ago(i.Since, now), i.EffectivePriority, master, i.Interface, i.VRID, strings.Join(i.VIPs, " "))
 	}
 	t.Flush()
 	for _, i := range st.Instances {
-		printDetails(w, &i, now)
+		printDetails(w, i.Name, &i, now)
 	}
 }
 
-// printDetails prints what is worth a line of its own.
-func printDetails(w io.Writer, i *vipd.InstanceStatus, now time.Time) {
+// printDetails prints what is worth a line of its own, under a title unless that
+// is empty.
+func printDetails(w io.Writer, title string, i *vipd.InstanceStatus, now time.Time) {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	if i.EffectivePriority != i.Priority {
+		add("priority %s", i.PriorityReason)
+	}
 	if i.Fault != "" {
 		add("fault: %s", i.Fault)
 	}
@@ -97,9 +101,13 @@ func printDetails(w io.Writer, i *vipd.InstanceStatus, now time.Time) {
 	if i.Hook != "" {
 		add("hook running: %s", i.Hook)
 	}
-	if len(lines) > 0 {
-		fmt.Fprintf(w, "\n%s\n  %s\n", i.Name, strings.Join(lines, "\n  "))
+	if len(lines) == 0 {
+		return
 	}
+	if title != "" {
+		fmt.Fprintf(w, "\n%s\n", title)
+	}
+	fmt.Fprintf(w, "  %s\n", strings.Join(lines, "\n  "))
 }
 
 func weight(t *vipd.TrackedStatus) string {

@@ -56,8 +56,7 @@ func printWhy(w io.Writer, why *vipd.Why, last int) {
 	if i.Drained {
 		fmt.Fprintln(w, "  drained by an operator")
 	}
-	fmt.Fprintf(w, "  priority %s\n", i.PriorityReason)
-	printDetails(w, i, now)
+	printDetails(w, "", i, now)
 	history := why.History
 	if last > 0 && len(history) > last {
 		history = history[len(history)-last:]

@@ -106,6 +106,5 @@ func (f *File) read() News {
 		return n
 	}
 	n.Up, n.Value = true, int(v)
-	n.Text = fmt.Sprintf("holds %d", v)
 	return n
 }
