@@ -195,36 +195,68 @@ func TestHealAnnouncesAndLeavesOneMaster(t *testing.T) {
 	t.Logf("healed within %v", time.Since(healed))
 }
 
-func TestWithKeepalived(t *testing.T) {
-	keepalived, err := exec.LookPath("keepalived")
+// keepalived starts the real one on a node, stopped at the end of the test.
+func (l *lab) keepalived(n, config string) {
+	l.t.Helper()
+	path, err := exec.LookPath("keepalived")
 	if err != nil {
-		t.Skip("keepalived is not installed")
+		l.t.Skip("keepalived is not installed")
 	}
-	t.Parallel()
-	l := newLab(t, "a", "k")
-	config := filepath.Join(l.dir, "keepalived.conf")
-	os.WriteFile(config, []byte(instance(100)), 0o644)
-	k := exec.Command("ip", "netns", "exec", l.prefix+"k", keepalived, "-n", "-l", "-P", "-f", config,
-		"-p", filepath.Join(l.dir, "k.pid"), "-r", filepath.Join(l.dir, "kv.pid"))
+	file := filepath.Join(l.dir, n+"-keepalived.conf")
+	os.WriteFile(file, []byte(config), 0o644)
+	k := exec.Command("ip", "netns", "exec", l.prefix+n, path, "-n", "-l", "-P", "-f", file,
+		"-p", filepath.Join(l.dir, n+".pid"), "-r", filepath.Join(l.dir, n+"-vrrp.pid"))
 	out := &safeBuffer{}
 	k.Stdout, k.Stderr = out, out
 	if err := k.Start(); err != nil {
-		t.Fatal(err)
+		l.t.Fatal(err)
 	}
-	defer func() {
+	l.t.Cleanup(func() {
 		k.Process.Signal(syscall.SIGTERM)
 		k.Wait()
-		if t.Failed() {
-			t.Logf("keepalived:\n%s", out)
+		if l.t.Failed() {
+			l.t.Logf("keepalived:\n%s", out)
 		}
-	}()
+	})
+}
+
+func TestWithKeepalived(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "a", "k")
+	l.keepalived("k", instance(100))
 	l.within(5*time.Second, "keepalived is master alone", func() bool { return l.has("k", vip) })
 	a := l.start("a", instance(150))
 	l.within(5*time.Second, "vipd preempts", func() bool { return a.master() && !l.has("k", vip) })
 	a.never(time.Second, "keepalived took the address", func() bool { return l.has("k", vip) })
-	out2, err := a.vipd("drain")
-	if err != nil || !strings.Contains(out2, "successor unknown") {
-		t.Errorf("drain: %v: %s", err, out2)
+	out, err := a.vipd("drain")
+	if err != nil || !strings.Contains(out, "successor unknown") {
+		t.Errorf("drain: %v: %s", err, out)
 	}
 	l.within(2*time.Second, "keepalived takes over", func() bool { return l.has("k", vip) && !a.master() })
+}
+
+func TestWithKeepalivedOverUnicastWithPassword(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "a", "k")
+	config := func(priority int, me, peer string) string {
+		s := strings.Replace(instance(priority, "unicast_src_ip "+me, "unicast_peer {\n "+peer+"\n }",
+			"authentication {\n auth_type PASS\n auth_pass 5678\n }"), "version 3", "version 2", 1)
+		return strings.Replace(s, "advert_int 0.1", "advert_int 1", 1)
+	}
+	a := l.start("a", config(100, "10.77.0.1", "10.77.0.2"))
+	l.keepalived("k", config(150, "10.77.0.2", "10.77.0.1"))
+	l.within(8*time.Second, "keepalived is master, vipd hears it", func() bool {
+		st, _ := a.status()
+		return l.has("k", vip) && !a.master() && st.Master != nil && *st.Master == "10.77.0.2"
+	})
+	if st, _ := a.status(); len(st.Refused) > 0 {
+		t.Errorf("refused: %+v", st.Refused)
+	}
+	a.write(config(200, "10.77.0.1", "10.77.0.2"))
+	if out, err := a.vipd("reload"); err != nil {
+		t.Fatalf("reload: %v: %s", err, out)
+	}
+	l.within(6*time.Second, "vipd preempts by its new priority", func() bool { return a.master() && !l.has("k", vip) })
+	a.signal(syscall.SIGTERM)
+	l.within(2*time.Second, "keepalived takes over when vipd ends", func() bool { return l.has("k", vip) })
 }
