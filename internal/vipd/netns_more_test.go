@@ -99,7 +99,9 @@ func TestGroupHooksAndPipe(t *testing.T) {
 	script := filepath.Join(l.dir, "notify.sh")
 	os.WriteFile(script, []byte("#!/bin/sh\necho \"$*\" >> "+log+"\n"), 0o755)
 	config := strings.Replace(dual(150, 1, 2, "/"), "    track_script { chk }\n", fmt.Sprintf("    notify_master \"%s gm\"\n    notify_stop \"%s gs\"\n    notify %s\n", script, script, script), 1)
-	config = "global_defs { notify_fifo " + fifo + " }\n" + config[strings.Index(config, "vrrp_sync_group"):]
+	reader, copied := filepath.Join(l.dir, "reader.sh"), filepath.Join(l.dir, "copied")
+	os.WriteFile(reader, []byte("#!/bin/sh\nexec cat \"$1\" > "+copied+"\n"), 0o755)
+	config = "global_defs {\n vrrp_notify_fifo " + fifo + "2\n vrrp_notify_fifo_script " + reader + "\n notify_fifo " + fifo + " }\n" + config[strings.Index(config, "vrrp_sync_group"):]
 	a := l.start("a", config)
 	pipe, err := os.OpenFile(fifo, os.O_RDONLY, 0)
 	if err != nil {
@@ -125,6 +127,9 @@ func TestGroupHooksAndPipe(t *testing.T) {
 		if !strings.Contains(string(lines), want) {
 			t.Errorf("no %q in the pipe:\n%s", want, lines)
 		}
+	}
+	if got, _ := os.ReadFile(copied); string(got) != string(lines) {
+		t.Errorf("the script read\n%s\nof\n%s", got, lines)
 	}
 }
 

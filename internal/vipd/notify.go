@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/geodns-vipd/geodns/internal/command"
 	"github.com/geodns-vipd/geodns/internal/hooks"
@@ -19,8 +21,11 @@ import (
 // notifier runs an operator's hooks: a queue for each instance and group.
 type notifier struct {
 	log *slog.Logger
-	ctx context.Context
-	wg  sync.WaitGroup
+	ctx context.Context // of hooks: it never ends, a hook that outlives vipd may go on
+
+	readers     sync.WaitGroup
+	stopReaders context.CancelFunc
+	closing     atomic.Bool
 
 	mu     sync.Mutex
 	global *keepalived.Global
@@ -133,7 +138,7 @@ func (n *notifier) queue(key string) *hooks.Queue {
 	if q == nil {
 		q = hooks.New(key, n.log)
 		n.queues[key] = q
-		n.wg.Go(func() { q.Run(n.ctx) })
+		go q.Run(n.ctx) // as long as the process
 	}
 	return q
 }
@@ -159,9 +164,11 @@ func (n *notifier) set(g *keepalived.Global) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.global = g
-	if n.fifos != nil {
+	if n.stopReaders != nil {
 		return nil
 	}
+	var ctx context.Context
+	ctx, n.stopReaders = context.WithCancel(n.ctx)
 	for _, f := range []keepalived.FIFO{g.NotifyFIFO, g.VRRPNotifyFIFO} {
 		if f.Path == "" {
 			continue
@@ -173,30 +180,44 @@ func (n *notifier) set(g *keepalived.Global) error {
 		}
 		n.fifos = append(n.fifos, fifo)
 		if f.Script != nil {
-			n.reader(f.Script, fifo.Path())
+			n.reader(ctx, f.Script, fifo.Path())
 		}
 	}
 	return nil
 }
 
 // reader runs the script that reads a pipe for as long as vipd runs.
-func (n *notifier) reader(c *keepalived.Command, path string) {
+func (n *notifier) reader(ctx context.Context, c *keepalived.Command, path string) {
 	run := n.runner(c.User)
 	job := hooks.Job{What: "notify_fifo_script", Argv: append(slices.Clone(c.Argv), path)}
-	n.wg.Go(func() {
-		text, err := run(n.ctx, &job)
-		if n.ctx.Err() == nil {
+	n.readers.Go(func() {
+		text, err := run(ctx, &job)
+		if !n.closing.Load() {
 			n.log.Error("notify_fifo_script ended", "end", text, "err", err)
 		}
 	})
 }
 
+// readerLimit is how long the scripts that read the pipes have at the end for
+// the last lines.
+const readerLimit = time.Second
+
+// close closes the pipes, and ends the scripts that read them.
 func (n *notifier) close() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.closing.Store(true)
 	for _, f := range n.fifos {
 		f.Close()
 	}
+	done := make(chan struct{})
+	go func() { n.readers.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(readerLimit):
+	}
+	n.stopReaders()
+	<-done
 }
 
 // owner returns the numbers of a user and group, -1 for what is not given.
