@@ -283,3 +283,42 @@ vipd status --control s; kill $!; wait $!; echo ended $?; ip -o addr show d0'`)
 		t.Errorf("code %d\n%s", code, out)
 	}
 }
+
+// TestWhatVipdDoesNotYetIsSo takes what docs/vipd.md lists as not carried out:
+// each is told by check, as an error or as a warning.
+func TestWhatVipdDoesNotYetIsSo(t *testing.T) {
+	w := newVipdWorld(t)
+	text, _, _ := strings.Cut(section(t, "docs/vipd.md", "What it is beside keepalived"), "\n## ")
+	_, text, _ = strings.Cut(text, "\n### Not yet\n")
+	for _, c := range []struct {
+		word, top, inside string
+		refused           bool
+	}{
+		{word: "auth_hmac", inside: "auth_hmac { key 1 hex:" + strings.Repeat("0f", 32) + "\n active_key 1 }", refused: true},
+		{word: "auth_type AH", inside: "authentication { auth_type AH\n auth_pass x }", refused: true},
+		{word: "track_bfd", inside: "track_bfd { x }", refused: true},
+		{word: "bfd_instance", top: "bfd_instance x { }", refused: true},
+		{word: "vrf", inside: "vrf red", refused: true},
+		{word: "net_namespace", top: "net_namespace x", refused: true},
+		{word: "use_vmac", inside: "use_vmac"},
+		{word: "use_ipvlan", inside: "use_ipvlan"},
+		{word: "no_accept", inside: "no_accept"},
+		{word: "virtual_server", top: "virtual_server 192.0.2.1 80 { }", refused: true},
+		{word: "track_group", top: "track_group g { group { VI_1 } }", refused: true},
+		{word: "interface_up_down_delays", top: "interface_up_down_delays { eth1 3 }", refused: true},
+		{word: "timer_expired_backup", inside: "timer_expired_backup", refused: true},
+		{word: "garp_group", top: "garp_group { interface eth1\n garp_interval 1 }"},
+		{word: "garp_extra_if", inside: "garp_extra_if 3"},
+		{word: "floating_ip", inside: "floating_ip aws { address 192.0.2.3 }", refused: true},
+	} {
+		if !strings.Contains(text, "`"+c.word+"`") {
+			t.Errorf("%s is not told", c.word)
+		}
+		w.write("vipd.conf", c.top+"\nvrrp_instance VI_1 {\nstate BACKUP\ninterface eth1\nvirtual_router_id 50\npriority 100\n"+
+			"virtual_ipaddress { 192.0.2.100 }\n"+c.inside+"\n}\n")
+		out, code := w.run("vipd check --no-machine vipd.conf")
+		if (code == 1) != c.refused || !c.refused && !strings.Contains(out, ": warning: "+c.word) {
+			t.Errorf("%s: code %d, refused should be %v\n%s", c.word, code, c.refused, out)
+		}
+	}
+}
