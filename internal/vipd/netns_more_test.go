@@ -133,6 +133,57 @@ func TestGroupHooksAndPipe(t *testing.T) {
 	}
 }
 
+func TestStaticThingsAndLeftovers(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "a")
+	l.ip("a", "addr add 10.77.0.100/24 dev eth0")            // left behind by keepalived
+	l.ip("a", "route add 198.51.100.0/24 dev eth0 proto 18") // likewise
+	static := func(addr string) string {
+		return "static_ipaddress { " + addr + " dev eth0 }\nstatic_routes { 192.0.2.0/24 via 10.77.0.9 dev eth0 }\n" + instance(150)
+	}
+	a := l.start("a", static("10.99.0.1/24"))
+	if !strings.Contains(a.log.String(), "left-over address removed") {
+		t.Error("the log does not tell of the left-over address")
+	}
+	routes := func() string {
+		out, _ := exec.Command("ip", "-n", l.prefix+"a", "route", "show", "proto", "18").Output()
+		return string(out)
+	}
+	if got := routes(); !strings.Contains(got, "192.0.2.0/24") || strings.Contains(got, "198.51.100.0/24") {
+		t.Errorf("routes: %s", got)
+	}
+	if !l.has("a", "10.99.0.1") {
+		t.Error("no static address")
+	}
+	l.within(3*time.Second, "a is master", a.master)
+	a.write(static("10.99.0.2/24"))
+	if out, err := a.vipd("reload"); err != nil {
+		t.Fatalf("reload: %v: %s", err, out)
+	}
+	if !l.has("a", "10.99.0.2") || l.has("a", "10.99.0.1") {
+		t.Error("the reload did not change the static address")
+	}
+	a.signal(syscall.SIGTERM)
+	a.cmd.Wait()
+	if l.has("a", "10.99.0.2") || l.has("a", vip) || routes() != "" {
+		t.Errorf("left behind at the end: %s", routes())
+	}
+}
+
+func TestOnlyAddressIsNeverTakenAway(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "a")
+	config := filepath.Join(l.dir, "wrong.conf")
+	os.WriteFile(config, []byte(strings.Replace(instance(150), vip+"/24", "10.77.0.1/24", 1)), 0o644)
+	out, err := exec.Command("ip", "netns", "exec", l.prefix+"a", l.binary, "run", "-f", config, "--control", filepath.Join(l.dir, "s"), "--state", l.dir).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "10.77.0.1 is the only address of eth0") {
+		t.Errorf("got %v: %s", err, out)
+	}
+	if !l.has("a", "10.77.0.1") {
+		t.Error("the node lost its address")
+	}
+}
+
 func TestWrongPasswordIsSaid(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "a", "b")
