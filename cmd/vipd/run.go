@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"syscall"
@@ -41,6 +42,7 @@ over and end it. It needs CAP_NET_ADMIN and CAP_NET_RAW, and uses CAP_SYS_NICE.`
 		if file == "" {
 			file = vipd.DefaultFile()
 		}
+		opt.Seed = rand.Uint64() // the same at every reload
 		log, err := daemon.Logger(cmd.ErrOrStderr(), level, format)
 		if err != nil {
 			return &cli.UsageError{Command: cmd.CommandPath(), Err: err}
