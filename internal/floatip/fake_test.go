@@ -20,8 +20,8 @@ type fakeCloud struct {
 	mu     sync.Mutex
 	holder int // droplet; 0: nobody
 	locked bool
-	steps  int      // looks until an accepted claim has come true
-	next   int      // droplet to which it is moving
+	steps  int // looks until an accepted claim has come true
+	next   int // droplet to which it is moving
 	fail   []func(http.ResponseWriter)
 	log    []string // requests, in order
 	token  string
