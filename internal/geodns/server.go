@@ -202,16 +202,20 @@ func (s *Server) becomeUser() error {
 }
 
 // findUser looks up whom to become, before anything slow is done. Only root
-// can become somebody.
+// can become somebody else.
 func (s *Server) findUser() error {
-	if s.Config.User == "" || os.Geteuid() != 0 {
+	if s.Config.User == "" {
 		return nil
 	}
 	account, err := daemon.Lookup(s.Config.User)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case os.Geteuid() == 0:
+		s.account = &account
+	case os.Geteuid() != account.UID:
+		return fmt.Errorf("user %q: only root can become another user: start as root, as that user, or leave user out", s.Config.User)
 	}
-	s.account = &account
 	return nil
 }
 

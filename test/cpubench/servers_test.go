@@ -226,6 +226,7 @@ func nsdCommand(t *testing.T, d *data, dir string, addr netip.AddrPort, threads 
 	writeFiles(t, dir, map[string]string{
 		"example.com.zone": d.zoneText(""),
 		"nsd.conf": fmt.Sprintf(`server:
+    database: ""
     server-count: %d
     ip-address: %v@%d
     reuseport: yes
