@@ -242,6 +242,7 @@ func nsdCommand(t *testing.T, dir, host, port string) *exec.Cmd {
 	write(t, dir, map[string]string{
 		"example.com": fullZone(true), "example.net": netZone,
 		"nsd.conf": fmt.Sprintf(`server:
+    database: ""
     server-count: 1
     ip-address: %[2]s@%[3]s
     username: ""
