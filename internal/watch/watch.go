@@ -58,8 +58,10 @@ func (w *Watcher) Run(ctx context.Context, changed func()) error {
 	} else {
 		defer events.Close()
 	}
-	seen := Fingerprint(w.Paths())
+	// First look after subscribing: what changed before is for Stale to tell,
+	// and what changes later makes an event.
 	w.subscribe(events)
+	seen := Fingerprint(w.Paths())
 	if w.Stale != nil && w.Stale() {
 		changed()
 	}
