@@ -63,6 +63,9 @@ func (w *Watcher) Run(ctx context.Context, changed func()) error {
 	w.subscribe(events)
 	seen := Fingerprint(w.Paths())
 	if w.Stale != nil && w.Stale() {
+		if !w.steady(ctx, quiet, &seen) {
+			return nil
+		}
 		changed()
 	}
 	ticker := time.NewTicker(poll)
