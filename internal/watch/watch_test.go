@@ -110,11 +110,13 @@ func TestChangesBeforeTheFirstLook(t *testing.T) {
 		{"a changed file", func() { write(t, dir+"/a.zone", "22") }, 1},
 	} {
 		c.change()
-		ctx, cancel := context.WithCancel(context.Background())
+		ctx, cancel := context.WithTimeout(context.Background(), 400*time.Millisecond)
+		defer cancel()
 		reported := 0
 		w := &Watcher{
 			Paths: func() []string { return []string{dir} },
-			Stale: func() bool { cancel(); return Fingerprint([]string{dir}) != before },
+			Quiet: 20 * time.Millisecond,
+			Stale: func() bool { return Fingerprint([]string{dir}) != before },
 			Log:   slog.New(slog.DiscardHandler),
 		}
 		if err := w.Run(ctx, func() { reported++ }); err != nil || reported != c.want {
