@@ -155,7 +155,7 @@ func (c *converter) token(o *Geodns) {
 	data, err := os.ReadFile(o.AdminTokenFile)
 	switch {
 	case err != nil:
-		c.list.Errorf(c.source("admin_token_file").pos, "a file with one line, the token", "%s: %v", o.AdminTokenFile, plain(err))
+		c.list.Errorf(c.source("admin_token_file").pos, "a file with one line, the token", "%s: %v", o.AdminTokenFile, Plain(err))
 	case strings.TrimSpace(string(data)) == "":
 		c.list.Errorf(c.source("admin_token_file").pos, "a file with one line, the token", "%s is empty", o.AdminTokenFile)
 	}

@@ -81,20 +81,20 @@ func Load(file string, flags *pflag.FlagSet) (Geodns, diag.List) {
 func readConfig(file string) (string, []byte, error) {
 	if file != "" {
 		data, err := os.ReadFile(file)
-		return file, data, plain(err)
+		return file, data, Plain(err)
 	}
 	for _, f := range DefaultConfigFiles {
 		data, err := os.ReadFile(f)
 		if !errors.Is(err, fs.ErrNotExist) {
-			return f, data, plain(err)
+			return f, data, Plain(err)
 		}
 	}
 	return "", nil, nil
 }
 
-// plain drops the operation and path that the os package puts before the
+// Plain drops the operation and path that the os package puts before the
 // reason, since the place is told beside it.
-func plain(err error) error {
+func Plain(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
 		return p.Err

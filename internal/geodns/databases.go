@@ -88,7 +88,7 @@ func (d *databases) source(name string) (*geo.Source, error) {
 	if name != "builtin" {
 		fi, err := os.Stat(name)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, plainError(err))
+			return nil, fmt.Errorf("%s: %w", name, config.Plain(err))
 		}
 		id = fileID{size: fi.Size(), mtime: fi.ModTime()}
 		if st, ok := fi.Sys().(*syscall.Stat_t); ok {

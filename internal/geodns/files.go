@@ -1,7 +1,6 @@
 package geodns
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -91,17 +90,17 @@ func (inv *inventory) folder(dir string, list *diag.List) {
 
 // steeringOf reads the *.yaml of a folder; the configuration of the daemon may
 // lie among them and is none.
-func (inv *inventory) steeringOf(dir, config string, list *diag.List) {
+func (inv *inventory) steeringOf(dir, own string, list *diag.List) {
 	var unread diag.List // the folder was complained about when its zones were listed
 	for _, name := range entries(dir, &unread) {
 		path := filepath.Join(dir, name)
-		if filepath.Ext(name) != ".yaml" || sameFile(path, config) {
+		if filepath.Ext(name) != ".yaml" || sameFile(path, own) {
 			continue
 		}
 		inv.watched = append(inv.watched, path)
 		data, err := os.ReadFile(path)
 		if err != nil {
-			list.Errorf(diag.Pos{File: path}, "a file that this user may read", "%v", plainError(err))
+			list.Errorf(diag.Pos{File: path}, "a file that this user may read", "%v", config.Plain(err))
 			continue
 		}
 		inv.steering = append(inv.steering, steering.File{Name: path, Data: data})
@@ -125,7 +124,7 @@ func (inv *inventory) twice(list *diag.List) {
 func entries(dir string, list *diag.List) []string {
 	all, err := os.ReadDir(dir)
 	if err != nil {
-		list.Errorf(diag.Pos{File: dir}, "a folder with zone files; see zones in geodns.yaml", "%v", plainError(err))
+		list.Errorf(diag.Pos{File: dir}, "a folder with zone files; see zones in geodns.yaml", "%v", config.Plain(err))
 		return nil
 	}
 	var names []string
@@ -144,13 +143,4 @@ func sameFile(a, b string) bool {
 	fa, errA := os.Stat(a)
 	fb, errB := os.Stat(b)
 	return errA == nil && errB == nil && os.SameFile(fa, fb)
-}
-
-// plainError drops the operation and path that the os package puts before the
-// reason, since the place is told beside it.
-func plainError(err error) error {
-	if p, ok := err.(*fs.PathError); ok {
-		return p.Err
-	}
-	return err
 }
