@@ -45,10 +45,12 @@ type Watch struct {
 }
 
 // Target is what an operator overrides: an address of a site, or with an
-// invalid Addr the site as a whole.
+// invalid Addr the site as a whole; with Policy set, the target named Site (a
+// site or a policy) of that policy alone.
 type Target struct {
-	Site string
-	Addr netip.Addr
+	Policy string
+	Site   string
+	Addr   netip.Addr
 }
 
 // Override is what an operator has decided about a target. [Unlimited] is the
@@ -61,17 +63,19 @@ type Override struct {
 // Unlimited is the override that changes nothing.
 var Unlimited = Override{Share: FullShare}
 
-// Subject is a thing with a number in the snapshot: an address of a site, or
-// with an invalid Addr the site as a whole.
+// Subject is a thing with a number in the snapshot: an address of a site, with
+// an invalid Addr the site as a whole, or with Policy set a target of a policy,
+// which has no checks of its own.
 type Subject struct {
 	ID     ID
+	Policy string
 	Site   string
 	Addr   netip.Addr
 	Checks []string // all must pass; none means up
 }
 
 // Target returns the subject as the target of an override.
-func (s Subject) Target() Target { return Target{s.Site, s.Addr} }
+func (s Subject) Target() Target { return Target{s.Policy, s.Site, s.Addr} }
 
 // Judgment is the state of a subject folded from its checks, and why.
 type Judgment struct {
@@ -235,7 +239,7 @@ func (b *Board) Snapshot(subjects []Subject) *Snapshot {
 	snap := NewSnapshot(n)
 	for _, s := range subjects {
 		o := b.Override(s.Target())
-		snap.entries[s.ID] = Entry{Up: b.Judge(s).Up, Forced: o.Forced, Share: o.Share}
+		snap.entries[s.ID] = Entry{Up: b.Judge(s).Up, Forced: o.Forced, Share: o.Share, Horizon: NoHorizon}
 	}
 	return snap
 }

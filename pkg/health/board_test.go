@@ -137,7 +137,7 @@ func TestResultForWhatIsNoLongerWatchedIsDropped(t *testing.T) {
 }
 
 func TestOverridesStandBesideTheChecksAndOutliveAReload(t *testing.T) {
-	site, addr := Target{Site: "fra"}, Target{"fra", fra4}
+	site, addr := Target{Site: "fra"}, Target{Site: "fra", Addr: fra4}
 	b := NewBoard(watch(key(fra4, "web")))
 	b.Step(key(fra4, "web"), fail(1, "refused"))
 	subjects := []Subject{{ID: 0, Site: "fra"}, {ID: 1, Site: "fra", Addr: fra4, Checks: []string{"web"}}}
@@ -267,7 +267,7 @@ func BenchmarkBoard(b *testing.B) {
 		addr := netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)})
 		site := fmt.Sprintf("site%d", i)
 		watches = append(watches, Watch{Key{site, addr, "web"}, Spec{}.WithDefaults()})
-		subjects = append(subjects, Subject{ID(i), site, addr, []string{"web"}})
+		subjects = append(subjects, Subject{ID: ID(i), Site: site, Addr: addr, Checks: []string{"web"}})
 	}
 	board := NewBoard(watches)
 	b.Run("step", func(b *testing.B) {

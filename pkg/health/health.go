@@ -48,19 +48,25 @@ const FullShare = 65535
 // says stand apart, because a policy of last resort may ignore the one and
 // honour the other.
 type Entry struct {
-	Up     bool   // by the checks alone
-	Forced Forced // by the operator
-	Share  uint16 // part of its clients that it may have: 0 is drained, [FullShare] all
+	Up      bool   // by the checks alone
+	Held    bool   // up by the checks, but kept out until its fail-back rule lets it in again
+	Forced  Forced // by the operator
+	Share   uint16 // part of its clients that it may have: 0 is drained, [FullShare] all
+	Horizon uint16 // seconds for which the checks cannot change Up; [NoHorizon]: as long as one likes
 }
 
+// NoHorizon is the [Entry.Horizon] of a thing that no check watches.
+const NoHorizon = 65535
+
 // entryUp is the state of a thing about which nothing bad is known.
-var entryUp = Entry{Up: true, Share: FullShare}
+var entryUp = Entry{Up: true, Share: FullShare, Horizon: NoHorizon}
 
 // Snapshot is the state of all things of one configuration at one moment. It
 // never changes, so any number of goroutines may read it. A nil Snapshot is
 // one of no things.
 type Snapshot struct {
 	entries []Entry
+	kept    []map[ID]bool // by guard: what stays in although its checks fail
 }
 
 // NewSnapshot returns a snapshot of n things, all up, with their full share.
@@ -81,6 +87,26 @@ func (s *Snapshot) At(id ID) Entry {
 	return s.entries[id]
 }
 
+// Kept reports whether a guard keeps a thing in although its checks fail,
+// because taking it out too would leave too little. Guards are numbered from 0
+// when a configuration is compiled; of an unknown one nothing is kept.
+func (s *Snapshot) Kept(guard int, id ID) bool {
+	return s != nil && uint(guard) < uint(len(s.kept)) && s.kept[guard][id]
+}
+
+// WithKept returns a copy of s in which a guard keeps exactly the given things.
+func (s *Snapshot) WithKept(guard int, ids ...ID) *Snapshot {
+	c := &Snapshot{entries: s.entries, kept: slices.Clone(s.kept)}
+	for len(c.kept) <= guard {
+		c.kept = append(c.kept, nil)
+	}
+	c.kept[guard] = make(map[ID]bool, len(ids))
+	for _, id := range ids {
+		c.kept[guard][id] = true
+	}
+	return c
+}
+
 // Len returns the number of things in the snapshot; their IDs are 0 to Len-1.
 func (s *Snapshot) Len() int {
 	if s == nil {
@@ -95,7 +121,7 @@ func (s *Snapshot) With(id ID, e Entry) *Snapshot {
 	if uint64(id) >= uint64(s.Len()) {
 		panic("health: Snapshot.With: no such ID")
 	}
-	c := &Snapshot{entries: slices.Clone(s.entries)}
+	c := &Snapshot{entries: slices.Clone(s.entries), kept: s.kept}
 	c.entries[id] = e
 	return c
 }
