@@ -151,10 +151,10 @@ func TestOverridesStandBesideTheChecksAndOutliveAReload(t *testing.T) {
 	b.Step(key(fra4, "web"), fail(2, "refused"))
 
 	snap := b.Snapshot(subjects)
-	if got, want := snap.At(0), (Entry{Up: true, Share: 0}); got != want {
+	if got, want := snap.At(0), (Entry{Up: true, Share: 0, Horizon: NoHorizon}); got != want {
 		t.Errorf("site: got %+v, want %+v", got, want)
 	}
-	if got, want := snap.At(1), (Entry{Up: false, Forced: ForcedUp, Share: FullShare}); got != want {
+	if got, want := snap.At(1), (Entry{Up: false, Forced: ForcedUp, Share: FullShare, Horizon: NoHorizon}); got != want {
 		t.Errorf("address: got %+v, want %+v", got, want)
 	}
 

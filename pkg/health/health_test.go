@@ -8,7 +8,7 @@ func TestNewSnapshotIsAllUpWithFullShare(t *testing.T) {
 		t.Fatalf("Len: got %d, want 3", s.Len())
 	}
 	for id := range ID(3) {
-		if got, want := s.At(id), (Entry{Up: true, Share: FullShare}); got != want {
+		if got, want := s.At(id), (Entry{Up: true, Share: FullShare, Horizon: NoHorizon}); got != want {
 			t.Errorf("At(%d): got %+v, want %+v", id, got, want)
 		}
 	}
