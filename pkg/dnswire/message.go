@@ -36,6 +36,7 @@ type Message struct {
 	full     bool   // something did not fit since the last mark
 
 	question mark // the message as Start left it
+	hasName  bool // its name is not among names yet
 	at       mark // what stands now, beside buf
 
 	flags uint16
@@ -79,14 +80,27 @@ func (m *Message) Start(dst []byte, q *Query, limit int) {
 	m.buf = append(m.buf, header[:]...)
 	if q.HasQuestion {
 		binary.BigEndian.PutUint16(m.buf[m.start+4:], 1)
-		var sp split
-		m.names.split(nil, q.Name, &sp)
-		m.names.addAll(q.Name, headerLen, &sp)
 		m.buf = append(m.buf, q.Name...)
 		m.buf = binary.BigEndian.AppendUint16(m.buf, uint16(q.Type))
 		m.buf = binary.BigEndian.AppendUint16(m.buf, uint16(q.Class))
 	}
 	m.question = m.mark()
+	m.hasName = q.HasQuestion && len(q.Name) > 1
+}
+
+// remember makes the name of the question one that others can be compressed
+// against. It waits until a name other than that is written: most replies have
+// none.
+func (m *Message) remember() {
+	if !m.hasName {
+		return
+	}
+	m.hasName = false
+	name := m.buf[m.start+headerLen : m.start+m.question.length-fixedQuestion]
+	var sp split
+	m.names.split(nil, name, &sp)
+	m.names.addAll(name, headerLen, &sp)
+	m.question.names = m.names.n
 }
 
 // SetAA sets or clears the bit that says that the answer is authoritative.
@@ -219,7 +233,7 @@ func (m *Message) mark() mark {
 // restore goes back to an earlier state.
 func (m *Message) restore(to mark) {
 	m.buf = m.buf[:m.start+to.length]
-	m.names.n = to.names
+	m.names.n = max(to.names, m.question.names) // the mark may be older than remember
 	m.at = to
 	m.full = false
 }

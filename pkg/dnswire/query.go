@@ -5,6 +5,10 @@ import "encoding/binary"
 // headerLen is the length of the header in octets (RFC 1035, Section 4.1.1).
 const headerLen = 12
 
+// fixedQuestion is the length of what follows the name in a question: type and
+// class.
+const fixedQuestion = 4
+
 // Bits of the second word of the header.
 //
 //	  15  14..11  10  9   8   7   6   5   4   3..0
@@ -198,7 +202,7 @@ func (q *Query) parseRecords(packet []byte, off, others, additional int) Verdict
 func (q *Query) parseQuestion(packet []byte) (next int) {
 	rest := packet[headerLen:]
 	n, ok := NameLen(rest)
-	if !ok || len(rest) < n+4 {
+	if !ok || len(rest) < n+fixedQuestion {
 		return 0
 	}
 	q.Name = rest[:n:n]
@@ -206,7 +210,7 @@ func (q *Query) parseQuestion(packet []byte) (next int) {
 	q.Type = Type(binary.BigEndian.Uint16(rest[n:]))
 	q.Class = Class(binary.BigEndian.Uint16(rest[n+2:]))
 	q.HasQuestion = true
-	return headerLen + n + 4
+	return headerLen + n + fixedQuestion
 }
 
 // record is what an OPT record says, and enough of any other to pass it.

@@ -41,12 +41,12 @@ func (m *Message) owner(ref *ownerRef, owner []byte) {
 // isQuestion reports whether name is the name of the question, which most owners
 // are. The root is not: it is shorter than a pointer to it.
 func (m *Message) isQuestion(name []byte) bool {
-	const fixedLen = 4 // type and class after the name
-	end := m.question.length - fixedLen
+	end := m.question.length - fixedQuestion
 	if len(name) == 1 || len(name) != end-headerLen {
 		return false
 	}
-	return equalFold(m.buf[m.start+headerLen:m.start+end], name)
+	question := m.buf[m.start+headerLen : m.start+end]
+	return string(question) == string(name) || equalFold(question, name)
 }
 
 // rdata writes the RDATA of a record without its length. Names are compressed in
@@ -91,6 +91,7 @@ func (m *Message) name(name []byte) (pointer uint16) {
 		m.octets(name) // not of our making; what it is will not be guessed
 		return 0
 	}
+	m.remember()
 	var sp split
 	m.names.split(m.buf[m.start:], name, &sp)
 	if sp.shared == noSuffix {
