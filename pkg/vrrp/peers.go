@@ -264,10 +264,12 @@ func (r *Router) mayBeKeepalived() bool {
 }
 
 // findUnheard tells of configured peers that were never heard, once each: as
-// long as that lasts, nobody knows whether they would take over.
+// long as that lasts, nobody knows whether they would take over. One whose
+// packets come and are refused was told of by their reason.
 func (s *step) findUnheard() {
 	for _, p := range s.peers {
-		if p.configured && p.lastHeard() == 0 && !p.unheard && p.addr != s.cfg.Local {
+		refused := slices.ContainsFunc(s.refusals, func(f Refusal) bool { return f.From == p.addr })
+		if p.configured && p.lastHeard() == 0 && !p.unheard && !refused && p.addr != s.cfg.Local {
 			s.lookup(p.addr).unheard = true
 			s.alarm(AlarmUnheard, p.addr, "no advert from %v: is IP protocol 112 allowed?", p.addr)
 		}
