@@ -2,6 +2,7 @@ package answer
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/geodns-vipd/geodns/pkg/dnswire"
 	"github.com/geodns-vipd/geodns/pkg/zone"
@@ -15,7 +16,7 @@ func (r *Responder) referral(z *Zone, owner []byte, res zone.Result) {
 		return
 	}
 	for _, inDomain := range []bool{true, false} {
-		for _, target := range res.Set.RData {
+		for target := range res.Set.All() {
 			if isBelow(r.lowered(target), res.Node.Name) != inDomain {
 				continue
 			}
@@ -34,26 +35,26 @@ func (r *Responder) addAddresses(z *Zone, set *dnswire.RRset) {
 	if !ok {
 		return
 	}
-	for i, rdata := range set.RData {
-		if len(rdata) <= offset || repeated(set.RData[:i], rdata[offset:], offset) {
+	// Records may point to the same host. Of a set of many, the first few are
+	// remembered: it costs no square of work, and has no room for all addresses.
+	var done [16][]byte
+	n := 0
+	for rdata := range set.All() {
+		if len(rdata) <= offset {
 			continue
 		}
-		if !r.glue(z, rdata[offset:]) {
+		target := rdata[offset:]
+		if slices.ContainsFunc(done[:n], func(d []byte) bool { return bytes.Equal(d, target) }) {
+			continue
+		}
+		if !r.glue(z, target) {
 			return
 		}
-	}
-}
-
-// repeated reports whether one of the earlier records points to target too.
-// It looks back over a few only: a set of thousands costs no square of work,
-// and has no room for its addresses anyway.
-func repeated(earlier [][]byte, target []byte, offset int) bool {
-	for _, rdata := range earlier[max(0, len(earlier)-16):] {
-		if len(rdata) > offset && bytes.Equal(rdata[offset:], target) {
-			return true
+		if n < len(done) {
+			done[n] = target
+			n++
 		}
 	}
-	return false
 }
 
 // targetOffset returns where in the RDATA of a type the name of a host stands

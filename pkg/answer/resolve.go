@@ -104,7 +104,7 @@ func (r *Responder) resolve(st *State, req Request, o *Outcome) {
 			if !r.append(dnswire.Answer, owner, res.Set, res.Set.TTL) || r.query.Type == dnswire.TypeANY {
 				return
 			}
-			next = res.Set.RData[0]
+			next = res.Set.First()
 		case zone.DNAME:
 			if next = r.dname(owner, res, o); next == nil || r.query.Type == dnswire.TypeCNAME {
 				return // the CNAME is what was asked for
@@ -138,7 +138,7 @@ func (r *Responder) append(s dnswire.Section, owner []byte, set *dnswire.RRset, 
 // any answers a question for all types with one set of the node (RFC 8482,
 // Section 4.1): a subset, so that the reply is never larger than an ordinary one.
 func (r *Responder) any(z *Zone, owner []byte, n *zone.Node) bool {
-	for _, set := range n.Sets() {
+	for set := range n.Sets() {
 		return r.append(dnswire.Answer, owner, set, set.TTL)
 	}
 	return false
@@ -164,7 +164,7 @@ func (r *Responder) dname(owner []byte, res zone.Result, o *Outcome) []byte {
 	if r.chain.isNew(res.Set) && !r.append(dnswire.Answer, from, res.Set, res.Set.TTL) {
 		return nil
 	}
-	target := res.Set.RData[0]
+	target := res.Set.First()
 	if len(prefix)+len(target) > dnswire.MaxName {
 		o.RCode = dnswire.RCodeYXDomain // RFC 6672, Section 2.2
 		return nil

@@ -12,7 +12,7 @@ import (
 // types by the ordinary records of the node.
 func (r *Responder) steer(st *State, req Request, z *Zone, owner []byte, res zone.Result, o *Outcome) {
 	q := &r.query
-	steer := &z.Steers[res.Node.Steer]
+	steer := &z.Steers[res.Node.Steer()]
 	t, set := q.Type, res.Set
 	if t == dnswire.TypeANY {
 		// RFC 8482, Section 4.1: one set; the ordinary ones come first,
@@ -29,14 +29,14 @@ func (r *Responder) steer(st *State, req Request, z *Zone, owner []byte, res zon
 	in := &r.input // in the responder, because it escapes
 	*in = policy.Input{Client: r.client(req), Family: family(t), Health: st.Health.Load(), Draw: r.Draw}
 	r.trace.into(in)
-	p, c := z.Policies[res.Node.Steer], &r.choice
+	p, c := z.Policies[res.Node.Steer()], &r.choice
 	p.Pick(in, c)
 	r.trace.picked(p, c)
 	if r.ecs.Source > 0 {
 		// The scope of a chain is the longest of its links'.
 		r.ecs.Scope = max(r.ecs.Scope, c.Scope)
 	}
-	o.Steer, o.SteerZone, o.LastResort = res.Node.Steer, z, c.LastResort
+	o.Steer, o.SteerZone, o.LastResort = res.Node.Steer(), z, c.LastResort
 	if len(c.Sites) > 0 && in.Family != policy.Other {
 		o.Site = c.Sites[0] // a site answers for addresses alone
 	}
@@ -56,7 +56,7 @@ func (r *Responder) steer(st *State, req Request, z *Zone, owner []byte, res zon
 
 // ordinary returns a set of the node that steering does not replace, or nil.
 func ordinary(n *zone.Node) *dnswire.RRset {
-	for _, set := range n.Sets() {
+	for set := range n.Sets() {
 		if set.Type != dnswire.TypeA && set.Type != dnswire.TypeAAAA {
 			return set
 		}

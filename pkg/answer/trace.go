@@ -29,7 +29,7 @@ func (t *trace) lookup(z *Zone, name []byte, res zone.Result) {
 		s.Reason = "by the wildcard " + res.Node.Name.String()
 	}
 	if res.Outcome == zone.Steered {
-		steer := &z.Steers[res.Node.Steer]
+		steer := &z.Steers[res.Node.Steer()]
 		s.Pos = steer.Pos.String()
 	}
 	t.steps = append(t.steps, s)

@@ -42,7 +42,7 @@ func FromZone(z *zone.Zone) (Plan, error) {
 	}
 	p.TTL = ns.TTL
 	var lost []string
-	for _, rdata := range ns.RData {
+	for rdata := range ns.All() {
 		name, err := dnswire.NameOf(rdata)
 		if err != nil {
 			return p, fmt.Errorf("zone %s: NS record: %w", p.Zone, err)
@@ -71,7 +71,7 @@ func glue(z *zone.Zone, name dnswire.Name) []netip.Addr {
 		if set == nil {
 			continue
 		}
-		for _, rdata := range set.RData {
+		for rdata := range set.All() {
 			if addr, ok := netip.AddrFromSlice(rdata); ok {
 				out = append(out, addr)
 			}

@@ -39,12 +39,10 @@ func referral(m *Message, q *Query, buf []byte, zone []byte, ns *RRset, hosts []
 }
 
 func rootServers(t testing.TB) (zone []byte, ns *RRset, hosts [][]byte, a *RRset) {
-	ns = &RRset{Type: TypeNS, TTL: 172800}
 	for c := 'a'; c <= 'm'; c++ {
 		hosts = append(hosts, wire(t, fmt.Sprintf("%c.gtld-servers.net", c)))
 	}
-	ns.RData = hosts
-	return wire(t, "com"), ns, hosts, setOf(TypeA, []byte{192, 0, 2, 1})
+	return wire(t, "com"), NewRRset(TypeNS, 172800, hosts...), hosts, setOf(TypeA, []byte{192, 0, 2, 1})
 }
 
 func TestHotPathAllocatesNothing(t *testing.T) {
@@ -159,9 +157,9 @@ func BenchmarkServerCookie(b *testing.B) {
 // What a set of names costs that share nothing: the bound on the table holds.
 func BenchmarkManyNames(b *testing.B) {
 	q := query(b, "www.example.com")
-	ns := &RRset{Type: TypeNS, TTL: 1}
+	ns := NewRRset(TypeNS, 1)
 	for i := range 1000 {
-		ns.RData = append(ns.RData, wire(b, fmt.Sprintf("ns.host%d.zone%d.test%d", i, i, i)))
+		ns.Add(nil, wire(b, fmt.Sprintf("ns.host%d.zone%d.test%d", i, i, i)))
 	}
 	var m Message
 	buf := make([]byte, 0, maxMessage)

@@ -23,7 +23,7 @@ func ExampleMessage() {
 		fmt.Println(verdict)
 		return
 	}
-	set := &dnswire.RRset{Type: dnswire.TypeA, TTL: 30, RData: [][]byte{{203, 0, 113, 10}}}
+	set := dnswire.NewRRset(dnswire.TypeA, 30, []byte{203, 0, 113, 10})
 	m.Start(buf, &query, 1232)
 	m.SetAA(true)
 	if !m.Append(dnswire.Answer, query.Name, set, set.TTL) {

@@ -132,14 +132,15 @@ func (m *Message) Len() int { return len(m.buf) - m.start }
 func (m *Message) Append(s Section, owner []byte, set *RRset, ttl uint32) bool {
 	before := m.enter(s)
 	var name ownerRef
-	for _, rdata := range set.RData {
+	for rest := set.data; len(rest) > 0; m.at.counts[s]++ {
+		var rdata []byte
+		rdata, rest = cutRData(rest)
 		m.record(&name, owner, set.Type, ClassIN, ttl, rdata)
 		if m.full {
 			m.restore(before)
 			return false
 		}
 	}
-	m.at.counts[s] += uint16(len(set.RData))
 	return true
 }
 

@@ -21,7 +21,7 @@ func query(t testing.TB, name string) *Query {
 	return q
 }
 
-func setOf(typ Type, rdata ...[]byte) *RRset { return &RRset{Type: typ, TTL: 300, RData: rdata} }
+func setOf(typ Type, rdata ...[]byte) *RRset { return NewRRset(typ, 300, rdata...) }
 
 // names returns the wire forms of names as RDATA.
 func names(t testing.TB, texts ...string) (rdata [][]byte) {

@@ -60,8 +60,8 @@ func checkMessage(t *testing.T, program []byte, limit uint16) {
 			}
 			continue
 		}
-		counts[section] += len(set.RData)
-		for _, rdata := range set.RData {
+		counts[section] += set.Len()
+		for rdata := range set.All() {
 			want = append(want, canonical(owner, set.Type, set.TTL, rdata))
 		}
 	}
@@ -167,7 +167,7 @@ func (s *source) set() *RRset {
 	types := []Type{TypeA, TypeAAAA, TypeNS, TypeCNAME, TypePTR, TypeMX, TypeSOA, TypeMINFO, TypeMB, TypeSRV, TypeDNAME, TypeRP, TypeTXT, 65280}
 	set := &RRset{Type: types[s.intn(len(types))], TTL: uint32(s.intn(256)) << 20}
 	for range 1 + s.intn(3) {
-		set.RData = append(set.RData, s.rdata(set.Type))
+		set.Add(nil, s.rdata(set.Type))
 	}
 	return set
 }

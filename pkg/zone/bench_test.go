@@ -69,8 +69,8 @@ func TestMemoryOfALargeZone(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	each := (int64(after.HeapAlloc) - int64(before.HeapAlloc)) / n
 	t.Logf("%d octets for each record", each)
-	if each > 400 {
-		t.Errorf("%d octets for each record, want at most 400", each)
+	if each > 150 {
+		t.Errorf("%d octets for each record, want at most 150", each)
 	}
 	runtime.KeepAlive(z)
 	runtime.KeepAlive(fsys)

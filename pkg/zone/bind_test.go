@@ -205,10 +205,10 @@ func recordsOf(t *testing.T, dump string) (lines []string) {
 
 // dumpOf returns the records of a zone as lines in order.
 func dumpOf(z *Zone) (lines []string) {
-	for name, n := range z.nodes {
-		for _, set := range n.Sets() {
-			for _, rdata := range set.RData {
-				lines = append(lines, lineOf(name, set.TTL, set.Type, rdata))
+	for n := range z.Nodes() {
+		for set := range n.Sets() {
+			for rdata := range set.All() {
+				lines = append(lines, lineOf(n.Name, set.TTL, set.Type, rdata))
 			}
 		}
 	}

@@ -2,7 +2,6 @@ package zone
 
 import (
 	"encoding/binary"
-	"maps"
 	"slices"
 
 	"github.com/geodns-vipd/geodns/pkg/dnswire"
@@ -10,8 +9,8 @@ import (
 
 // builder grows the tree of a zone record by record.
 type builder struct {
-	zone  *Zone
-	order []grown // nodes, each after its parent
+	zone    *Zone
+	parents []*Node // of the nodes, in their order
 
 	// A run is records of one owner in a row; within one, BIND keeps the first
 	// TTL of a set, across runs the last.
@@ -19,25 +18,25 @@ type builder struct {
 	types []dnswire.Type // of the run so far
 
 	refs  []ref
-	large map[*dnswire.RRset]map[string]struct{} // the records of large sets
+	large map[setKey]map[string]struct{} // the records of large sets
 
 	// What a mistake in a record may have taken away is not told as missing.
 	brokenSOA, brokenNS, broken bool
 
 	lower  []byte // scratch
-	nodes  slab[Node]
-	sets   slab[dnswire.RRset]
-	lists  slab[*dnswire.RRset]
-	rdatas slab[[]byte]
-	octets slab[byte]
+	octets slab
 }
 
-type grown struct{ node, parent *Node }
+// setKey names a set; its memory may move while the zone is built.
+type setKey struct {
+	node *Node
+	typ  dnswire.Type
+}
 
 // ref is a record that points to a name, to be checked when all are read.
 type ref struct {
 	node   *Node
-	set    *dnswire.RRset
+	typ    dnswire.Type
 	target []byte // wire form, in the case of the file
 	at     place  // of the RDATA
 }
@@ -55,39 +54,39 @@ func targetAt(t dnswire.Type) (int, bool) {
 	return 0, false
 }
 
-func newBuilder(origin dnswire.Name) *builder {
-	b := &builder{zone: &Zone{Origin: origin, nodes: map[dnswire.Name]*Node{}}}
-	b.zone.apex = b.grow(origin, nil)
+// newBuilder returns the builder of a zone whose text has so many octets.
+func newBuilder(origin dnswire.Name, size int) *builder {
+	const textOfName = 64 // octets, or fewer: growing costs less than room never used
+	b := &builder{zone: &Zone{Origin: origin, index: newIndex(size / textOfName)}}
+	b.octets.most = min(max(size/4, minPiece), maxPiece)
+	b.zone.apex = b.grow([]byte(origin), nil)
 	return b
 }
 
-// expect makes room for the names of a large text, so that the map does not grow
-// twenty times; a name has some 64 octets of text.
-func (b *builder) expect(size int) {
-	const large = 1 << 20
-	if size < large {
-		return
-	}
-	nodes := make(map[dnswire.Name]*Node, size/64)
-	maps.Copy(nodes, b.zone.nodes)
-	b.zone.nodes = nodes
-}
-
 // slab hands out pieces of larger pieces of memory, so that a million small
-// things are not a million allocations.
-type slab[T any] struct {
-	free []T
+// things are not a million allocations. What is taken in a row lies in a row.
+type slab struct {
+	free []byte
 	size int
+	most int // octets of a piece
 }
 
-func (s *slab[T]) take(n int) []T {
+const minPiece, maxPiece = 256, 64 << 10
+
+func (s *slab) take(n int) []byte {
 	if len(s.free) < n {
-		s.size = min(max(16, 2*s.size), 8192)
-		s.free = make([]T, max(s.size, n))
+		s.size = min(max(minPiece, 2*s.size), s.most)
+		s.free = make([]byte, max(s.size, n))
 	}
 	piece := s.free[:n:n]
 	s.free = s.free[n:]
 	return piece
+}
+
+func (s *slab) copy(b []byte) []byte {
+	own := s.take(len(b))
+	copy(own, b)
+	return own
 }
 
 // node returns the node of a name in lower case at or below the origin; it
@@ -96,20 +95,17 @@ func (b *builder) node(name []byte) *Node {
 	if b.last != nil && string(b.last.Name) == string(name) {
 		return b.last
 	}
-	if n := b.zone.nodes[dnswire.Name(name)]; n != nil {
+	if n := b.zone.find(name); n != nil {
 		return n
 	}
-	parent := b.node(name[1+int(name[0]):])
-	return b.grow(dnswire.Name(name), parent)
+	return b.grow(name, b.node(name[1+int(name[0]):]))
 }
 
-func (b *builder) grow(name dnswire.Name, parent *Node) *Node {
-	n := &b.nodes.take(1)[0]
-	n.Name, n.Steer = name, -1
-	b.zone.nodes[name] = n
-	b.order = append(b.order, grown{n, parent})
-	if parent != nil && name[:2] == "\x01*" {
-		parent.wild = n
+func (b *builder) grow(name []byte, parent *Node) *Node {
+	n := b.zone.add(b.octets.copy(name))
+	b.parents = append(b.parents, parent)
+	if parent != nil && isWildcard(n.Name) {
+		parent.grown().wild = n
 	}
 	return n
 }
@@ -157,10 +153,10 @@ func (r *reader) insert(rec *record) {
 			b.broken = true
 			return
 		}
-		set = b.newSet(n, rec)
+		set = newSet(n, rec)
 	} else {
 		r.agreeTTL(set, rec)
-		if b.has(set, rec.rdata) {
+		if b.has(n, set, rec.rdata) {
 			return // a duplicate (RFC 2181, Section 5)
 		}
 		if r.isSecond(rec) {
@@ -171,9 +167,9 @@ func (r *reader) insert(rec *record) {
 	if !slices.Contains(b.types, rec.typ) {
 		b.types = append(b.types, rec.typ)
 	}
-	b.append(set, rec.rdata)
+	own := b.append(n, set, rec.rdata)
 	if at, ok := targetAt(rec.typ); ok {
-		b.refs = append(b.refs, ref{n, set, set.RData[len(set.RData)-1][at:], rec.value})
+		b.refs = append(b.refs, ref{n, rec.typ, own[at:], rec.value})
 	}
 	r.count(rec)
 }
@@ -187,26 +183,27 @@ func (r *reader) count(rec *record) {
 	}
 }
 
-func (b *builder) newSet(n *Node, rec *record) *dnswire.RRset {
-	set := &b.sets.take(1)[0]
-	set.Type, set.TTL = rec.typ, rec.ttl
-	if n.sets == nil {
-		n.sets = b.lists.take(1)[:0]
+func newSet(n *Node, rec *record) *dnswire.RRset {
+	set := &n.set
+	if set.Type != 0 {
+		more := n.grown()
+		more.sets = append(more.sets, dnswire.RRset{})
+		set = &more.sets[len(more.sets)-1]
 	}
-	n.sets = append(n.sets, set)
+	set.Type, set.TTL = rec.typ, rec.ttl
 	return set
 }
 
-func (b *builder) append(set *dnswire.RRset, rdata []byte) {
-	own := b.octets.take(len(rdata))
-	copy(own, rdata)
-	if set.RData == nil {
-		set.RData = b.rdatas.take(1)[:0]
+// append adds a record to a set and returns its RDATA as it lies there.
+func (b *builder) append(n *Node, set *dnswire.RRset, rdata []byte) []byte {
+	var room []byte
+	if set.IsEmpty() {
+		room = b.octets.take(dnswire.RoomFor(len(rdata)))
 	}
-	set.RData = append(set.RData, own)
-	if seen := b.large[set]; seen != nil {
-		seen[foldedRData(set.Type, own)] = struct{}{}
+	if seen := b.large[setKey{n, set.Type}]; seen != nil {
+		seen[foldedRData(set.Type, rdata)] = struct{}{}
 	}
+	return set.Add(room, rdata)
 }
 
 // largeSet is the size from which a set's records are looked for by a map: a
@@ -215,20 +212,28 @@ const largeSet = 16
 
 // has reports whether the set holds the record. Names are the same in any letter
 // case.
-func (b *builder) has(set *dnswire.RRset, rdata []byte) bool {
-	if len(set.RData) < largeSet {
-		return slices.ContainsFunc(set.RData, func(d []byte) bool { return sameRData(set.Type, d, rdata) })
-	}
-	seen := b.large[set]
+func (b *builder) has(n *Node, set *dnswire.RRset, rdata []byte) bool {
+	key := setKey{n, set.Type}
+	seen := b.large[key]
 	if seen == nil {
-		seen = make(map[string]struct{}, 2*len(set.RData))
-		for _, d := range set.RData {
+		size := 0
+		for d := range set.All() {
+			if sameRData(set.Type, d, rdata) {
+				return true
+			}
+			size++
+		}
+		if size < largeSet {
+			return false
+		}
+		seen = make(map[string]struct{}, 2*size)
+		for d := range set.All() {
 			seen[foldedRData(set.Type, d)] = struct{}{}
 		}
 		if b.large == nil {
-			b.large = map[*dnswire.RRset]map[string]struct{}{}
+			b.large = map[setKey]map[string]struct{}{}
 		}
-		b.large[set] = seen
+		b.large[key] = seen
 	}
 	_, ok := seen[foldedRData(set.Type, rdata)]
 	return ok
@@ -256,7 +261,7 @@ func (l *loader) finish() *Zone {
 	for _, f := range l.files {
 		z.Files = append(z.Files, f.path)
 	}
-	soa := z.SOA.RData[0]
+	soa := z.SOA.First()
 	z.Serial = binary.BigEndian.Uint32(soa[len(soa)-20:])
 	z.NegativeTTL = min(z.SOA.TTL, soaMinimum(soa))
 	return z
@@ -273,20 +278,21 @@ func (b *builder) link() {
 	z := b.zone
 	z.SOA = z.apex.Set(dnswire.TypeSOA)
 	above := z.Origin.NumLabels()
-	for _, g := range b.order {
-		n, parent := g.node, g.parent
+	for i, n := range z.all() {
 		switch {
-		case len(n.sets) == 0:
 		case n != z.apex && n.Set(dnswire.TypeNS) != nil:
-			n.role = cut
+			n.grown().role = cut
 		case n.Set(dnswire.TypeDNAME) != nil:
-			n.role = dnameHere
+			n.grown().role = dnameHere
 		}
+		parent := b.parents[i]
 		if parent == nil {
 			continue
 		}
-		if n.above = parent.above; n.above == nil && parent.role != plain {
-			n.above = parent
+		if over := parent.rest(); over.above != nil {
+			n.grown().above = over.above
+		} else if over.role != plain {
+			n.grown().above = parent
 		}
 		z.depth = max(z.depth, n.Name.NumLabels()-above)
 	}

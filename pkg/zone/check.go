@@ -16,15 +16,14 @@ func (l *loader) check() {
 	b.link()
 	l.checkApex()
 	for _, s := range b.zone.Steers {
-		n := b.zone.nodes[s.Owner]
-		if n.above != nil {
-			l.add(diag.Warning, s.Pos, "", "STEER below "+n.above.Name.String()+", which sends everybody elsewhere, is never asked")
+		if above := b.zone.Node(s.Owner).rest().above; above != nil {
+			l.add(diag.Warning, s.Pos, "", "STEER below "+above.Name.String()+", which sends everybody elsewhere, is never asked")
 		}
 	}
 	aliases, renamed := map[*Node]*ref{}, map[*Node]*ref{}
 	for i := range b.refs {
 		ref := &b.refs[i]
-		switch ref.set.Type {
+		switch ref.typ {
 		case dnswire.TypeCNAME:
 			aliases[ref.node] = ref
 		case dnswire.TypeDNAME:
@@ -60,12 +59,12 @@ func (l *loader) checkBelowDNAMEs(renamed map[*Node]*ref) {
 	if len(renamed) == 0 {
 		return
 	}
-	for _, g := range l.build.order {
-		owner := g.node.above
-		if owner == nil || renamed[owner] == nil || isWildcard(owner.Name) || len(g.node.sets) == 0 && g.node.Steer < 0 {
+	for _, n := range l.build.zone.all() {
+		owner := n.rest().above
+		if owner == nil || renamed[owner] == nil || isWildcard(owner.Name) || n.set.Type == 0 && n.Steer() < 0 {
 			continue
 		}
-		l.errorf(renamed[owner].at, "no names below it", "DNAME at %s, but %s has records", owner.Name, g.node.Name)
+		l.errorf(renamed[owner].at, "no names below it", "DNAME at %s, but %s has records", owner.Name, n.Name)
 		delete(renamed, owner)
 	}
 }
@@ -79,7 +78,7 @@ func (l *loader) checkTarget(ref *ref) {
 		return
 	}
 	atApex := ref.node == b.zone.apex
-	if ref.set.Type == dnswire.TypeNS && !atApex && isWildcard(ref.node.Name) {
+	if ref.typ == dnswire.TypeNS && !atApex && isWildcard(ref.node.Name) {
 		return // at a wildcard; told before
 	}
 	target := dnswire.FormatName(ref.target)
@@ -94,7 +93,7 @@ func (l *loader) checkTarget(ref *ref) {
 		if b.zone.Lookup(b.lower, dnswire.TypeAAAA).Outcome == Answer {
 			return
 		}
-		if ref.set.Type == dnswire.TypeNS && atApex {
+		if ref.typ == dnswire.TypeNS && atApex {
 			// BIND and Knot refuse it, NSD does not.
 			l.errorf(ref.at, "an A or AAAA record for it", "name server %s has no address", target)
 			return
@@ -106,7 +105,7 @@ func (l *loader) checkTarget(ref *ref) {
 // checkGlue looks for the address of a name server that is at or below a cut:
 // without it nobody finds the way to the zone below (RFC 9471, Section 3).
 func (l *loader) checkGlue(ref *ref, below *Node, target string) {
-	if ref.set.Type != dnswire.TypeNS {
+	if ref.typ != dnswire.TypeNS {
 		return // the zone below may know it
 	}
 	a, aaaa := l.build.zone.Glue(l.build.lower)
@@ -126,7 +125,7 @@ func (l *loader) checkLoops(aliases map[*Node]*ref) {
 	walks := map[*Node]int{} // the walk that was at a node
 	for i := range l.build.refs {
 		start := &l.build.refs[i]
-		if start.set.Type != dnswire.TypeCNAME {
+		if start.typ != dnswire.TypeCNAME {
 			continue
 		}
 		walk := i + 1

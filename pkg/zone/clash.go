@@ -18,7 +18,7 @@ func (r *reader) mayStand(n *Node, rec *record) bool {
 	case dnswire.TypeCNAME:
 		return r.mayAlias(n, rec)
 	case dnswire.TypeNS, dnswire.TypeDNAME:
-		if n.Steer >= 0 && !(apex && rec.typ == dnswire.TypeNS) {
+		if n.Steer() >= 0 && !(apex && rec.typ == dnswire.TypeNS) {
 			r.clash(n, rec, rec.typ.String(), "STEER")
 			return false
 		}
@@ -37,13 +37,13 @@ func (r *reader) mayStand(n *Node, rec *record) bool {
 
 // mayAlias reports whether a CNAME may stand at a node.
 func (r *reader) mayAlias(n *Node, rec *record) bool {
-	for _, s := range n.sets {
+	for s := range n.Sets() {
 		if !besideCNAME(s.Type) {
 			r.clash(n, rec, "CNAME", s.Type.String())
 			return false
 		}
 	}
-	if n.Steer >= 0 {
+	if n.Steer() >= 0 {
 		r.clash(n, rec, "CNAME", "STEER")
 		return false
 	}
@@ -101,11 +101,11 @@ func (r *reader) insertSteer(rec *record, text string) {
 			return
 		}
 	}
-	if n.Steer >= 0 {
-		r.wrong(rec.kind, "one only; a policy can hold others", "second STEER record at %s, the first is in line %d", n.Name, z.Steers[n.Steer].Pos.Line)
+	if n.Steer() >= 0 {
+		r.wrong(rec.kind, "one only; a policy can hold others", "second STEER record at %s, the first is in line %d", n.Name, z.Steers[n.Steer()].Pos.Line)
 		return
 	}
-	n.Steer = len(z.Steers)
+	n.grown().steer = len(z.Steers) + 1
 	z.Steers = append(z.Steers, Steer{Owner: n.Name, TTL: rec.ttl, Text: text, Pos: r.pos(rec.value)})
 	r.count(rec)
 }

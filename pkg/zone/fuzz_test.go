@@ -59,7 +59,7 @@ func FuzzLoad(f *testing.F) {
 			t.Fatalf("got %q\nwant %q", got, want)
 		}
 		for i, s := range z.Steers {
-			if z.Node(s.Owner).Steer != i || s.Text == "" {
+			if z.Node(s.Owner).Steer() != i || s.Text == "" {
 				t.Fatalf("steer %d: %+v", i, s)
 			}
 		}
@@ -69,10 +69,10 @@ func FuzzLoad(f *testing.F) {
 // genericText returns a zone as a master file in the form of RFC 3597.
 func genericText(z *Zone) string {
 	var b strings.Builder
-	for name, n := range z.nodes {
-		for _, set := range n.Sets() {
-			for _, rdata := range set.RData {
-				fmt.Fprintf(&b, "%s %d TYPE%d \\# %d %x\n", name, set.TTL, set.Type, len(rdata), rdata)
+	for n := range z.Nodes() {
+		for set := range n.Sets() {
+			for rdata := range set.All() {
+				fmt.Fprintf(&b, "%s %d TYPE%d \\# %d %x\n", n.Name, set.TTL, set.Type, len(rdata), rdata)
 			}
 		}
 	}
@@ -114,12 +114,12 @@ func FuzzLookup(f *testing.F) {
 // oracleOf returns the records of a zone as the oracle takes them.
 func oracleOf(z *Zone) *oracle {
 	o := &oracle{origin: z.Origin}
-	for name, n := range z.nodes {
-		for _, set := range n.Sets() {
-			o.records = append(o.records, oracleRecord{name, set.Type, ""})
+	for n := range z.Nodes() {
+		for set := range n.Sets() {
+			o.records = append(o.records, oracleRecord{n.Name, set.Type, ""})
 		}
-		if n.Steer >= 0 {
-			o.records = append(o.records, oracleRecord{name, dnswire.TypeSTEER, ""})
+		if n.Steer() >= 0 {
+			o.records = append(o.records, oracleRecord{n.Name, dnswire.TypeSTEER, ""})
 		}
 	}
 	return o

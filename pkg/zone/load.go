@@ -60,7 +60,6 @@ func Load(fsys fs.FS, path string, origin dnswire.Name, opt Options) (*Zone, dia
 	l := &loader{
 		fsys: fsys, path: path, opt: opt, bytesLeft: opt.MaxBytes,
 		byPath: map[string]uint32{},
-		build:  newBuilder(origin),
 	}
 	if l.readZone(origin) {
 		l.check()
@@ -114,11 +113,15 @@ type ttlState struct {
 // readZone reads the zone file and reports whether there was one.
 func (l *loader) readZone(origin dnswire.Name) bool {
 	index, err := l.source(l.path)
+	size := 0
+	if err == nil {
+		size = len(l.files[index].text)
+	}
+	l.build = newBuilder(origin, size)
 	if err != nil {
 		l.add(diag.Error, diag.Pos{File: l.opt.Display}, "", err.Error())
 		return false
 	}
-	l.build.expect(len(l.files[index].text))
 	l.open = append(l.open, l.path)
 	newReader(l, index, []byte(origin)).run()
 	return true

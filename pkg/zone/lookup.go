@@ -56,28 +56,33 @@ type Result struct {
 // in lower case at or below the origin, and type t. It follows RFC 1034,
 // Section 4.3.2, step 3, with RFC 4592 for wildcards, RFC 6672 for DNAME and RFC
 // 4035, Section 3.1.4.1 for DS: at a zone cut DS is the parent's. It makes no
-// garbage and one or two look-ups in a map for most names, never more than
+// garbage and one or two look-ups by hash for most names, never more than
 // eight, whatever the size of the zone.
 //
 // For type ANY, Set is nil and the outcome NoData unless something else than
 // data is at the name; the caller chooses among Node.Sets.
 func (z *Zone) Lookup(name []byte, t dnswire.Type) Result {
-	if n := z.nodes[dnswire.Name(name)]; n != nil {
-		if n.above != nil {
-			return n.above.redirect(name)
+	if n := z.find(name); n != nil {
+		switch more := n.more; {
+		case more == nil:
+			return n.data(t)
+		case more.above != nil:
+			return more.above.redirect(name)
+		default:
+			return n.answer(t)
 		}
-		return n.answer(t)
 	}
 	encloser, at := z.encloser(name)
-	switch {
-	case encloser == nil:
+	if encloser == nil {
 		return Result{} // not in the zone; a caller's mistake
-	case encloser.above != nil:
-		return encloser.above.redirect(name)
-	case encloser.role != plain:
+	}
+	switch more := encloser.rest(); {
+	case more.above != nil:
+		return more.above.redirect(name)
+	case more.role != plain:
 		return encloser.redirect(name)
-	case encloser.wild != nil:
-		r := encloser.wild.data(t)
+	case more.wild != nil:
+		r := more.wild.data(t)
 		r.Wildcard = true
 		r.Encloser = at
 		return r
@@ -90,13 +95,13 @@ func (z *Zone) Lookup(name []byte, t dnswire.Type) Result {
 // A steered name has none: who may have which address is for its policy to say.
 // The name is as for Lookup, but may be outside the zone.
 func (z *Zone) Glue(name []byte) (a, aaaa *dnswire.RRset) {
-	n := z.nodes[dnswire.Name(name)]
+	n := z.find(name)
 	if n == nil {
 		if n = z.wildcard(name); n == nil {
 			return nil, nil
 		}
 	}
-	if n.Steer >= 0 && n.above == nil {
+	if more := n.rest(); more.steer > 0 && more.above == nil {
 		return nil, nil
 	}
 	return n.Set(dnswire.TypeA), n.Set(dnswire.TypeAAAA)
@@ -110,15 +115,19 @@ func (z *Zone) wildcard(name []byte) *Node {
 		return nil
 	}
 	encloser, _ := z.encloser(name)
-	if encloser == nil || encloser.role == dnameHere || encloser.above != nil && encloser.above.role == dnameHere {
+	if encloser == nil {
 		return nil
 	}
-	return encloser.wild
+	more := encloser.rest()
+	if more.role == dnameHere || more.above != nil && more.above.rest().role == dnameHere {
+		return nil
+	}
+	return more.wild
 }
 
 // answer is the part of the look-up at a node that matched.
 func (n *Node) answer(t dnswire.Type) Result {
-	if n.role == cut && t != dnswire.TypeDS {
+	if n.rest().role == cut && t != dnswire.TypeDS {
 		return Result{Outcome: Delegation, Node: n, Set: n.Set(dnswire.TypeNS)}
 	}
 	return n.data(t)
@@ -127,7 +136,7 @@ func (n *Node) answer(t dnswire.Type) Result {
 // data is the answer by the records of a node, whatever it is to others.
 func (n *Node) data(t dnswire.Type) Result {
 	set := n.Set(t)
-	if n.Steer >= 0 {
+	if n.more != nil && n.more.steer > 0 {
 		return Result{Outcome: Steered, Node: n, Set: set}
 	}
 	if set != nil {
@@ -142,7 +151,7 @@ func (n *Node) data(t dnswire.Type) Result {
 // redirect is the answer for a name below n, a zone cut or owner of a DNAME.
 func (n *Node) redirect(name []byte) Result {
 	r := Result{Outcome: DNAME, Node: n, Encloser: len(name) - len(n.Name)}
-	if n.role == cut {
+	if n.rest().role == cut {
 		r.Outcome = Delegation
 		r.Set = n.Set(dnswire.TypeNS)
 	} else {
@@ -165,7 +174,7 @@ func (z *Zone) encloser(name []byte) (*Node, int) {
 	}
 	// Most names that do not exist are one label below one that does.
 	if at := 1 + int(name[0]); at <= apex {
-		if n := z.nodes[dnswire.Name(name[at:])]; n != nil {
+		if n := z.find(name[at:]); n != nil {
 			return n, at
 		}
 	}
@@ -182,7 +191,7 @@ func (z *Zone) encloser(name []byte) (*Node, int) {
 	for low < high {
 		mid := (low + high) / 2
 		start := int(starts[mid])
-		if n := z.nodes[dnswire.Name(name[start:])]; n != nil {
+		if n := z.find(name[start:]); n != nil {
 			found, at, high = n, start, mid
 		} else {
 			low = mid + 1

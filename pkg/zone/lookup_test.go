@@ -38,12 +38,12 @@ func show(z *Zone, name []byte, r Result) string {
 	}
 	if r.Set != nil {
 		fmt.Fprintf(&b, ": %s", r.Set.Type)
-		for _, d := range r.Set.RData {
+		for d := range r.Set.All() {
 			fmt.Fprintf(&b, " %x", d)
 		}
 	}
 	if r.Outcome == Steered {
-		fmt.Fprintf(&b, " by %q", z.Steers[r.Node.Steer].Text)
+		fmt.Fprintf(&b, " by %q", z.Steers[r.Node.Steer()].Text)
 	}
 	if r.Outcome == NXDomain || r.Wildcard {
 		fmt.Fprintf(&b, ", closest encloser %s", dnswire.FormatName(name[r.Encloser:]))

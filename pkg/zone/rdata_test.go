@@ -13,7 +13,7 @@ import (
 
 // read returns the RDATA that one line gives, nil if it is refused.
 func read(line string) []byte {
-	l := &loader{opt: Options{}.withDefaults("z"), build: newBuilder("\x07example\x03com\x00"), files: []source{{"z", "z", []byte(line)}}}
+	l := &loader{opt: Options{}.withDefaults("z"), build: newBuilder("\x07example\x03com\x00", 0), files: []source{{"z", "z", []byte(line)}}}
 	r := newReader(l, 0, []byte("\x07example\x03com\x00"))
 	if !r.next() || r.broken {
 		return nil
@@ -124,8 +124,8 @@ func TestEveryTypeIsReadBackFromItsGenericForm(t *testing.T) {
 		if z == nil {
 			continue
 		}
-		for _, n := range z.nodes {
-			for _, s := range n.Sets() {
+		for n := range z.Nodes() {
+			for s := range n.Sets() {
 				types[s.Type] = true
 			}
 		}

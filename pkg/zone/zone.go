@@ -12,6 +12,8 @@
 package zone
 
 import (
+	"iter"
+
 	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/dnswire"
 )
@@ -27,8 +29,8 @@ type Zone struct {
 	Files       []string       // paths in the file system that were read: the zone file, then each $INCLUDE once
 	Records     int            // number of records, STEERs included; a duplicate counts once
 
-	apex  *Node
-	nodes map[dnswire.Name]*Node
+	apex *Node
+	index
 	// depth is the number of labels of the deepest name, counted from the
 	// origin: how far down a closest encloser can be.
 	depth int
@@ -45,13 +47,38 @@ type Steer struct {
 // Node is a name that exists in a zone: it owns records, or a name below it
 // does (an empty non-terminal).
 type Node struct {
-	Name  dnswire.Name
-	Steer int // index in Zone.Steers, -1 if none
+	Name dnswire.Name
 
-	sets  []*dnswire.RRset
-	above *Node // the topmost zone cut or owner of a DNAME above, nil if none
-	wild  *Node // the child "*", nil if none
+	more *more         // nil for most nodes
+	set  dnswire.RRset // the first set; of type 0 if there is none
+}
+
+// more is what few nodes have, apart so that the others are small.
+type more struct {
+	sets  []dnswire.RRset // after the first
+	steer int             // index in Zone.Steers and 1; 0 if none
+	above *Node           // the topmost zone cut or owner of a DNAME above, nil if none
+	wild  *Node           // the child "*", nil if none
 	role  role
+}
+
+// nothing is the more of nodes that have none.
+var nothing more
+
+// rest returns what few nodes have. It must not be written to.
+func (n *Node) rest() *more {
+	if n.more == nil {
+		return &nothing
+	}
+	return n.more
+}
+
+// grown returns what few nodes have, to be written to while the zone is built.
+func (n *Node) grown() *more {
+	if n.more == nil {
+		n.more = new(more)
+	}
+	return n.more
 }
 
 // role says what a node does to the names below it.
@@ -65,20 +92,56 @@ const (
 
 // Set returns the records of type t at n, nil if there are none.
 func (n *Node) Set(t dnswire.Type) *dnswire.RRset {
-	for _, s := range n.sets {
-		if s.Type == t {
+	if n.set.Type == t {
+		if t == 0 {
+			return nil // no data is of that type
+		}
+		return &n.set
+	}
+	if n.more == nil {
+		return nil
+	}
+	for i := range n.more.sets {
+		if s := &n.more.sets[i]; s.Type == t {
 			return s
 		}
 	}
 	return nil
 }
 
-// Sets returns all ordinary record sets at n in the order of the file; STEER is
-// not among them. The slice belongs to n and must not be written to.
-func (n *Node) Sets() []*dnswire.RRset { return n.sets }
+// Sets yields all ordinary record sets at n in the order of the file; STEER is
+// not among them.
+func (n *Node) Sets() iter.Seq[*dnswire.RRset] {
+	return func(yield func(*dnswire.RRset) bool) {
+		if n.set.Type == 0 || !yield(&n.set) || n.more == nil {
+			return
+		}
+		for i := range n.more.sets {
+			if !yield(&n.more.sets[i]) {
+				return
+			}
+		}
+	}
+}
+
+// Steer returns the index of the node's STEER record in Zone.Steers, -1 if it has
+// none.
+func (n *Node) Steer() int { return n.rest().steer - 1 }
 
 // Node returns the node of exactly this name, also below a zone cut, or nil.
-func (z *Zone) Node(name dnswire.Name) *Node { return z.nodes[name] }
+func (z *Zone) Node(name dnswire.Name) *Node { return z.find([]byte(name)) }
+
+// Nodes yields all nodes, empty non-terminals included, each after the one above
+// it.
+func (z *Zone) Nodes() iter.Seq[*Node] {
+	return func(yield func(*Node) bool) {
+		for _, n := range z.all() {
+			if !yield(n) {
+				return
+			}
+		}
+	}
+}
 
 // Names returns the number of names in the zone, empty non-terminals included.
-func (z *Zone) Names() int { return len(z.nodes) }
+func (z *Zone) Names() int { return z.count }
