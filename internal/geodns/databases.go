@@ -2,12 +2,13 @@ package geodns
 
 import (
 	"fmt"
-	"os"
+	"maps"
+	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/geodns-vipd/geodns/internal/config"
+	"github.com/geodns-vipd/geodns/internal/filestamp"
 	"github.com/geodns-vipd/geodns/internal/geodb"
 	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/geo"
@@ -20,13 +21,13 @@ const builtinMaxAge = 90 * 24 * time.Hour
 // reload in which no database changed neither reads nor merges them again.
 type databases struct {
 	mu      sync.Mutex
-	files   map[string]openFile
+	files   map[string]*openFile
 	sources []*geo.Source
 	index   *geo.Index
 }
 
 type openFile struct {
-	id     fileID
+	copied filestamp.Copy // not of the embedded one
 	source *geo.Source
 }
 
@@ -38,13 +39,6 @@ func databaseAt(cfg config.Geodns) func(i int) diag.Pos {
 		}
 		return diag.Pos{File: cfg.File}
 	}
-}
-
-// fileID tells whether a file is the one that was read before.
-type fileID struct {
-	size  int64
-	mtime time.Time
-	inode uint64
 }
 
 // open returns the merged index of the named databases, with their sources.
@@ -61,56 +55,58 @@ func (d *databases) open(names []string, at func(i int) diag.Pos, list *diag.Lis
 		}
 		sources = append(sources, src)
 	}
+	maps.DeleteFunc(d.files, func(name string, _ *openFile) bool { return !slices.Contains(names, name) })
 	if list.HasErrors() {
 		return nil, nil
 	}
-	if d.index == nil || !same(sources, d.sources) {
+	if d.index == nil || !slices.Equal(sources, d.sources) {
 		d.index, d.sources = geo.Merge(sources...), sources
 	}
 	return d.index, d.sources
 }
 
-func same(a, b []*geo.Source) bool {
-	if len(a) != len(b) {
-		return false
+// source returns one database, from memory if its file is still the same.
+func (d *databases) source(name string) (*geo.Source, error) {
+	f := d.files[name]
+	if f != nil && (name == builtin || f.copied.Unchanged()) {
+		return f.source, nil
 	}
-	for i := range a {
-		if a[i] != b[i] {
+	f = &openFile{}
+	if name != builtin {
+		// First look, then read: what changes between the two is noticed later.
+		var err error
+		if f.copied, err = filestamp.Look(name); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, config.Plain(err))
+		}
+	}
+	var err error
+	if f.source, err = openDatabase(name); err != nil {
+		return nil, err
+	}
+	if d.files == nil {
+		d.files = map[string]*openFile{}
+	}
+	d.files[name] = f
+	return f.source, nil
+}
+
+// unchanged reports whether the files of all databases are what was read.
+func (d *databases) unchanged() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for name, f := range d.files {
+		if name != builtin && !f.copied.Unchanged() {
 			return false
 		}
 	}
 	return true
 }
 
-// source returns one database, from memory if its file is still the same.
-func (d *databases) source(name string) (*geo.Source, error) {
-	var id fileID
-	if name != "builtin" {
-		fi, err := os.Stat(name)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, config.Plain(err))
-		}
-		id = fileID{size: fi.Size(), mtime: fi.ModTime()}
-		if st, ok := fi.Sys().(*syscall.Stat_t); ok {
-			id.inode = st.Ino
-		}
-	}
-	if f, ok := d.files[name]; ok && f.id == id {
-		return f.source, nil
-	}
-	src, err := openDatabase(name)
-	if err != nil {
-		return nil, err
-	}
-	if d.files == nil {
-		d.files = map[string]openFile{}
-	}
-	d.files[name] = openFile{id, src}
-	return src, nil
-}
+// builtin is the name of the embedded database.
+const builtin = "builtin"
 
 func openDatabase(name string) (*geo.Source, error) {
-	if name == "builtin" {
+	if name == builtin {
 		return geodb.Builtin()
 	}
 	return geodb.Open(name)

@@ -7,10 +7,9 @@
 package geodns
 
 import (
+	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -36,15 +35,20 @@ type Loaded struct {
 
 	bound   []*answer.Zone // in the order of Zones
 	targets []target
+	fresh   int // zones that were read, not kept from the load before
 }
 
 // Load reads and checks all files of a configuration. The result is nil if
 // the findings hold an error.
 func Load(cfg config.Geodns) (*Loaded, diag.List) { return new(loader).load(cfg) }
 
-// loader loads again and again, and keeps what did not change.
+// loader loads again and again, and keeps what did not change: databases,
+// zones, and what the steering files made of both.
 type loader struct {
 	databases databases
+	zones     zoneCache
+	steering  []steering.File // of the last attempt
+	gen       *generation     // nil before the first good one
 
 	mu      sync.Mutex
 	watched []string // of the last attempt
@@ -65,29 +69,22 @@ func (l *loader) load(cfg config.Geodns) (*Loaded, diag.List) {
 		out.Watched = append(out.Watched, cfg.File)
 	}
 	index := l.openDatabases(cfg, out, &list)
-	steer, more := steering.Parse(inv.steering)
-	list = append(list, more...)
-	out.Steering = steer
-	out.Sites = steer.NewSites()
-	if !more.HasErrors() {
-		// A check with a mistake may lack what a prober is made of.
-		out.targets = targets(steer, &list)
-	}
-	broken := out.loadZones(inv.zones, &list)
-	b := binder{config: steer, compiled: map[string]*policy.Policy{}}
-	if index != nil {
-		b.compiler = policy.NewCompiler(out.Sites, index)
-	}
-	for _, z := range out.Zones {
-		out.bound = append(out.bound, b.bind(z, &list))
+	l.steering = inv.steering
+	g := l.generation(inv.steering, index)
+	list = append(list, g.findings...)
+	out.Steering, out.Sites, out.targets = g.config, g.sites, g.targets
+	zones, broken := l.loadZones(inv.zones, out, &list)
+	for _, z := range zones {
+		out.bound = append(out.bound, g.bind(z, &list))
 	}
 	for i := range broken {
-		b.compile(&broken[i], &list)
+		g.compile(&broken[i], &list)
 	}
 	if !list.HasErrors() {
 		// A zone that could not be read would leave its policies unused.
-		list = append(list, b.review()...)
+		list = append(list, g.review()...)
 	}
+	g.finish()
 	list.Sort()
 	l.mu.Lock()
 	l.watched = out.Watched
@@ -96,6 +93,16 @@ func (l *loader) load(cfg config.Geodns) (*Loaded, diag.List) {
 		return nil, list
 	}
 	return out, list
+}
+
+// unchanged reports whether what was read last is still what the files hold.
+func (l *loader) unchanged() bool {
+	for _, f := range l.steering {
+		if data, err := os.ReadFile(f.Name); err != nil || !bytes.Equal(data, f.Data) {
+			return false
+		}
+	}
+	return l.zones.unchanged() && l.databases.unchanged()
 }
 
 // openDatabases opens the geo databases and warns when the embedded one is
@@ -117,28 +124,6 @@ func (l *loader) openDatabases(cfg config.Geodns, out *Loaded, list *diag.List) 
 		}
 	}
 	return index
-}
-
-// loadZones reads every zone, noting the mistakes of all of them. It returns
-// the STEER records of those that hold errors.
-func (l *Loaded) loadZones(files []zoneFile, list *diag.List) (broken []zone.Steer) {
-	for _, f := range files {
-		var steers []zone.Steer
-		z, findings := zone.Load(os.DirFS(f.root), f.path, f.origin, zone.Options{Display: f.display(), Steers: &steers})
-		*list = append(*list, findings...)
-		if z == nil {
-			broken = append(broken, steers...)
-			continue
-		}
-		l.Zones = append(l.Zones, z)
-		for _, file := range z.Files {
-			path := filepath.Join(f.root, file)
-			if !slices.Contains(l.Watched, path) {
-				l.Watched = append(l.Watched, path)
-			}
-		}
-	}
-	return broken
 }
 
 // State returns a new state that answers from what was loaded, with all

@@ -14,6 +14,17 @@ import (
 	"github.com/geodns-vipd/geodns/pkg/health"
 )
 
+const (
+	// restAfterReload is the least time between two reloads; a reload that took
+	// longer is followed by a rest as long as it took. So a storm of signals or
+	// changes costs half of one processor at most, and ends in one reload.
+	restAfterReload = 100 * time.Millisecond
+	// secondLook is when the files are compared with what was read once more: a
+	// write in the same tick of the file system's clock leaves no trace in its
+	// times, and the looks by name and time do not see it.
+	secondLook = 4 * time.Second
+)
+
 // reloadLoop reloads when files change and on a hangup.
 func (s *Server) reloadLoop(ctx context.Context) error {
 	changes := make(chan struct{}, 1)
@@ -27,14 +38,31 @@ func (s *Server) reloadLoop(ctx context.Context) error {
 			}
 		})
 	})
+	again := time.NewTimer(secondLook)
+	defer again.Stop()
 	for {
+		cause, second := "", false
 		select {
 		case <-ctx.Done():
 			return g.Wait()
 		case <-s.Hangup:
-			s.reloadNow(ctx, "hangup")
+			cause = "hangup"
 		case <-changes:
-			s.reloadNow(ctx, "changed files")
+			cause = "changed files"
+		case <-again.C:
+			if s.loader.unchanged() {
+				continue
+			}
+			cause, second = "changed files", true
+		}
+		begin := time.Now()
+		s.reloadNow(ctx, cause)
+		if !second { // what was refused is not tried again for ever
+			again.Reset(secondLook)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(max(restAfterReload, time.Since(begin))):
 		}
 	}
 }
@@ -84,7 +112,7 @@ func (s *Server) reloadNow(ctx context.Context, why string) {
 		s.forgetGone(loaded.targets)
 	})
 	s.loadedWell(list)
-	s.Log.Info("reloaded", "cause", why, "zones", len(loaded.Zones), "took", time.Since(begin).Round(time.Millisecond))
+	s.Log.Info("reloaded", "cause", why, "zones", len(loaded.Zones), "read", loaded.fresh, "took", time.Since(begin).Round(time.Millisecond))
 }
 
 // loadAgain reads the configuration and all files again. What can only be set
@@ -182,18 +210,23 @@ func lines(list diag.List) []string {
 }
 
 // number gives every zone and every pair of policy and site of a generation
-// the slots by which they are counted.
+// the slots by which they are counted. What is kept from the generation before
+// has them already, and is being answered from.
 func (s *Server) number(l *live) {
 	for _, z := range l.bound {
+		if z.AnswerSlots != nil {
+			continue
+		}
 		z.Slot = s.metrics.ZoneBase(z.Origin.String())
-		z.AnswerSlots = make([][]uint32, len(z.Policies))
+		slots := make([][]uint32, len(z.Policies))
 		for i, p := range z.Policies {
-			z.AnswerSlots[i] = make([]uint32, p.Sites().Len())
+			slots[i] = make([]uint32, p.Sites().Len())
 			for name := range sitesOf(p.Spec()) {
 				site, _ := p.Sites().Find(name)
-				z.AnswerSlots[i][site] = s.metrics.AnswerSlot(p.Spec().String(), name)
+				slots[i][site] = s.metrics.AnswerSlot(p.Spec().String(), name)
 			}
 		}
+		z.AnswerSlots = slots
 	}
 }
 

@@ -9,13 +9,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"hash"
 	"hash/fnv"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -27,6 +28,9 @@ import (
 const (
 	DefaultQuiet = 100 * time.Millisecond
 	DefaultPoll  = 2 * time.Second
+	// DefaultLongest bounds the waiting for quiet: where something always
+	// changes, what changed first must not wait for ever.
+	DefaultLongest = 2 * time.Second
 )
 
 // Watcher calls back when the content of some files or folders may have
@@ -38,6 +42,8 @@ type Watcher struct {
 	// Quiet is how long nothing must happen before a change is reported, so
 	// that a file in the middle of being written is left alone; default 100ms.
 	Quiet time.Duration
+	// Longest bounds how long a change waits for that; default 2s.
+	Longest time.Duration
 	// Poll is how often the files are looked at even without an event.
 	Poll time.Duration
 	// Stale is asked once, when every later change will be noticed: whether
@@ -51,6 +57,7 @@ type Watcher struct {
 // goroutine; changes during it are reported after it.
 func (w *Watcher) Run(ctx context.Context, changed func()) error {
 	quiet, poll := cmp.Or(w.Quiet, DefaultQuiet), cmp.Or(w.Poll, DefaultPoll)
+	longest := cmp.Or(w.Longest, DefaultLongest)
 	events, err := fsnotify.NewWatcher()
 	if err != nil {
 		w.Log.Warn("no events for changed files, looking at them instead", "every", poll, "err", err)
@@ -63,7 +70,7 @@ func (w *Watcher) Run(ctx context.Context, changed func()) error {
 	w.subscribe(events)
 	seen := Fingerprint(w.Paths())
 	if w.Stale != nil && w.Stale() {
-		if !w.steady(ctx, quiet, &seen) {
+		if !w.steady(ctx, quiet, time.Now().Add(longest), &seen) {
 			return nil
 		}
 		changed()
@@ -72,45 +79,56 @@ func (w *Watcher) Run(ctx context.Context, changed func()) error {
 	defer ticker.Stop()
 	settle := time.NewTimer(time.Hour)
 	defer settle.Stop()
+	var latest time.Time // until when the change that is waited for waits; zero if none is
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-events.Events:
-			settle.Reset(quiet)
-			continue
 		case err := <-events.Errors:
 			w.Log.Debug("file events", "err", err)
-			settle.Reset(quiet)
-			continue
 		case <-settle.C:
+			latest = w.report(ctx, quiet, latest, &seen, changed, events)
+			continue
 		case <-ticker.C:
-		}
-		now := Fingerprint(w.Paths())
-		if now == seen {
+			if latest.IsZero() {
+				w.report(ctx, quiet, time.Now().Add(longest), &seen, changed, events)
+			}
 			continue
 		}
-		// Wait until two looks agree: somebody may be writing.
-		if !w.steady(ctx, quiet, &now) {
-			return nil
+		if latest.IsZero() {
+			latest = time.Now().Add(longest)
 		}
-		seen = now
-		changed()
-		w.subscribe(events)
+		settle.Reset(max(0, min(quiet, time.Until(latest))))
 	}
 }
 
-// steady waits until the files look the same twice in a row; it reports false
-// if ctx ended first.
-func (w *Watcher) steady(ctx context.Context, quiet time.Duration, now *uint64) bool {
+// report calls changed if the files do not look as seen, once they look the
+// same twice in a row or latest has come. It returns the zero time.
+func (w *Watcher) report(ctx context.Context, quiet time.Duration, latest time.Time, seen *uint64, changed func(), events *fsnotify.Watcher) (none time.Time) {
+	now := Fingerprint(w.Paths())
+	if now == *seen || !w.steady(ctx, quiet, latest, &now) {
+		return none
+	}
+	*seen = now
+	changed()
+	w.subscribe(events)
+	return none
+}
+
+// steady waits until the files look the same twice in a row, since somebody may
+// be writing, but not beyond latest; it reports false if ctx ended first.
+func (w *Watcher) steady(ctx context.Context, quiet time.Duration, latest time.Time, now *uint64) bool {
 	for {
+		wait := min(quiet, time.Until(latest))
 		select {
 		case <-ctx.Done():
 			return false
-		case <-time.After(quiet):
+		case <-time.After(wait):
 		}
 		next := Fingerprint(w.Paths())
-		if next == *now {
+		if next == *now || wait < quiet {
+			*now = next
 			return true
 		}
 		*now = next
@@ -145,28 +163,40 @@ func (w *Watcher) subscribe(events *fsnotify.Watcher) {
 }
 
 // Fingerprint returns a number that differs when any of the files, or of those
-// in the folders, does: by name, size, time, and inode, following symbolic
+// in the folders, does: by name, size, times, and inode, following symbolic
 // links. Naming a file that a named folder has in it anyway makes no difference:
 // a reload that finds a new file there must not look like one more change.
 func Fingerprint(paths []string) uint64 {
-	h := fnv.New64a()
-	var folders []string
+	f := fingerprint{hash: fnv.New64a(), seen: make(map[string]bool, 2*len(paths))}
+	paths = slices.Clone(paths)
+	slices.Sort(paths) // a folder comes before the files in it
 	for _, p := range paths {
-		if fi, err := os.Stat(p); err == nil && fi.IsDir() {
-			folders = append(folders, p)
-			stampFolder(h, p)
+		p = filepath.Clean(p)
+		if f.seen[p] {
+			continue
 		}
-	}
-	for _, p := range paths {
+		f.seen[p] = true
 		switch fi, err := os.Stat(p); {
-		case slices.ContainsFunc(folders, func(dir string) bool { return dir == p || inside(dir, p) }):
+		case err == nil && fi.IsDir():
+			f.folders = append(f.folders, p)
+			f.folder(p)
+		case slices.ContainsFunc(f.folders, func(dir string) bool { return inside(dir, p) }):
+			// It is missing, or the look at the folder would have come by.
 		case err != nil:
-			fmt.Fprintln(h, p, "missing")
-		case !fi.IsDir():
-			stamp(h, p, fi)
+			fmt.Fprintln(f.hash, p, "missing")
+		default:
+			f.file(p, fi)
 		}
 	}
-	return h.Sum64()
+	return f.hash.Sum64()
+}
+
+// fingerprint is one look at files and folders.
+type fingerprint struct {
+	hash    hash.Hash64
+	seen    map[string]bool // what the look has come by
+	folders []string
+	line    []byte
 }
 
 // inside reports whether the look at a folder comes by path: nothing on the way
@@ -190,9 +220,9 @@ func inside(dir, path string) bool {
 	return true
 }
 
-// stampFolder stamps the files in a folder and those below, but none that is
+// folder looks at the files in a folder and those below, but at none that is
 // hidden.
-func stampFolder(w io.Writer, dir string) {
+func (f *fingerprint) folder(dir string) {
 	top := dir + string(filepath.Separator)
 	_ = filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 		switch {
@@ -206,17 +236,27 @@ func stampFolder(w io.Writer, dir string) {
 		case d.IsDir():
 			return nil
 		}
+		f.seen[path] = true
 		if fi, err := os.Stat(path); err == nil {
-			stamp(w, path, fi)
+			f.file(path, fi)
 		}
 		return nil
 	})
 }
 
-func stamp(w io.Writer, path string, fi fs.FileInfo) {
+// file takes a file in. Besides the time of writing, which programs set as they
+// like, there is that of the last change of any kind, which none can set.
+func (f *fingerprint) file(path string, fi fs.FileInfo) {
 	var inode uint64
+	var changed int64
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
-		inode = st.Ino
+		inode, changed = st.Ino, st.Ctim.Nano()
 	}
-	fmt.Fprintln(w, path, fi.Size(), fi.ModTime().UnixNano(), inode)
+	b := append(f.line[:0], path...)
+	for _, n := range []uint64{uint64(fi.Size()), uint64(fi.ModTime().UnixNano()), uint64(changed), inode} {
+		b = append(b, ' ')
+		b = strconv.AppendUint(b, n, 10)
+	}
+	f.line = append(b, '\n')
+	f.hash.Write(f.line)
 }

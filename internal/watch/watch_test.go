@@ -161,3 +161,25 @@ func TestFilesOfAWatchedFolderAreSeenOnce(t *testing.T) {
 		alone = Fingerprint([]string{dir + "/zones"})
 	}
 }
+
+// TestChangesWithoutEndAreReported writes without pause: the change is reported
+// all the same, and not for each write.
+func TestChangesWithoutEndAreReported(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	reports, done := make(chan struct{}, 1000), make(chan struct{})
+	w := &Watcher{Paths: func() []string { return []string{dir} }, Longest: 200 * time.Millisecond, Log: slog.New(slog.DiscardHandler)}
+	go func() {
+		_ = w.Run(ctx, func() { reports <- struct{}{} })
+		close(done)
+	}()
+	for i, end := 0, time.Now().Add(time.Second); time.Now().Before(end); i++ {
+		write(t, dir+"/a.zone", string(make([]byte, i%100)))
+		time.Sleep(5 * time.Millisecond)
+	}
+	cancel()
+	<-done
+	if n := len(reports); n < 2 || n > 6 {
+		t.Errorf("%d reports in a second of changes, each of which may wait 200ms", n)
+	}
+}

@@ -69,6 +69,17 @@ func NewCompiler(sites *Sites, index *geo.Index) *Compiler {
 	return &Compiler{sites: sites, index: index, tables: map[uint64][]*geo.Table{}}
 }
 
+// Retain forgets the tables of all policies but the given ones: a compiler that
+// lives through reloads must not keep what nobody serves.
+func (c *Compiler) Retain(used []*Policy) {
+	clear(c.tables)
+	for _, p := range used {
+		if p.table != nil {
+			c.share(p.table)
+		}
+	}
+}
+
 // Compile compiles one root by a compiler of its own; see [Compiler.Compile].
 func Compile(spec *Spec, sites *Sites, index *geo.Index) (*Policy, diag.List) {
 	return NewCompiler(sites, index).Compile(spec)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -307,5 +308,52 @@ func TestOneChangeIsOneReload(t *testing.T) {
 	}
 	if got := s.mustAddr("www.example.net"); got != netip.MustParseAddr("192.0.2.2") {
 		t.Errorf("%v is answered", got)
+	}
+}
+
+// TestReloadStormCoalesces sends a hundred hangups a second, while files change
+// as often: there are few reloads, each question is answered, what was changed
+// first is served before the storm is over, and at its end the last state is.
+func TestReloadStormCoalesces(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, files{"zones/example.com.zone": zoneText("www A 192.0.2.1\n"), "zones/example.net.zone": zoneText("n A 192.0.2.1\n")})
+	s := start(t, dir)
+	a := dial(t, "udp", s.addr())
+	const length = 5 * time.Second
+	begin, served := time.Now(), false
+	n := 0
+	for ; time.Since(begin) < length; time.Sleep(10 * time.Millisecond) {
+		n++
+		replace(t, filepath.Join(dir, "zones/example.net.zone"), zoneText(fmt.Sprintf("n A 192.0.2.%d\n", 2+n%250)))
+		if time.Since(begin) > length/2 {
+			s.signal(syscall.SIGHUP)
+		}
+		served = served || only(a.must(t, query("n.example.net", dns.TypeA, netip.Prefix{}))) != netip.MustParseAddr("192.0.2.1")
+		if time.Since(begin) < length/2-200*time.Millisecond && strings.Contains(s.log.String(), "cause=hangup") {
+			t.Fatal("a reload by hangup before there was one")
+		}
+	}
+	if !served {
+		t.Error("nothing of the changes is served during the storm")
+	}
+	want := netip.AddrFrom4([4]byte{192, 0, 2, byte(2 + n%250)})
+	eventually(t, notice, "the last state is served", func() bool { return s.mustAddr("n.example.net") == want })
+	if reloads := strings.Count(s.log.String(), "msg=reloaded"); reloads > 40 {
+		t.Errorf("%d reloads for %d changes and hangups", reloads, n)
+	}
+	if text := s.log.String(); strings.Contains(text, "ERROR") {
+		t.Errorf("something went wrong:\n%s", text)
+	}
+}
+
+// replace puts a file into the place of another in one step.
+func replace(t *testing.T, path, text string) {
+	t.Helper()
+	tmp := filepath.Join(filepath.Dir(path), ".new")
+	if err := os.WriteFile(tmp, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		t.Fatal(err)
 	}
 }
