@@ -6,13 +6,14 @@ FUZZTIME  ?= 20s
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 export GOTOOLCHAIN ?= local
 
-.PHONY: help run vipd-demo test lint bench fuzz build audit check-go tools clean
+.PHONY: help run vipd-demo vip-lab test lint bench fuzz build audit check-go tools clean
 
 help:
 	@echo "geodns and vipd need Go $(GO_NEEDED) or newer (this machine: $$($(GO) version 2>/dev/null || echo none)), git and make."
 	@echo
 	@echo "  make run     build geodns and run the embedded example on 127.0.0.1:$(PORT) (PORT=… for another)"
 	@echo "  make vipd-demo  two nodes and a client in network namespaces: hand-over, crash, hang (needs root)"
+	@echo "  make vip-lab    what a client loses while an address moves, vipd beside keepalived (needs root, an hour)"
 	@echo "  make test    install what the tests need (Debian packages, services not started) and run them"
 	@echo "  make build   bin/geodns and bin/vipd"
 	@echo "  make lint    gofmt, go vet, staticcheck"
@@ -35,6 +36,9 @@ run: build
 
 vipd-demo: build
 	$(GO) run ./tools/vipddemo bin/vipd
+
+vip-lab: tools
+	$(GO) test -count 1 -v -timeout 3h -run 'TestLab|TestHeals|TestReturn|TestLoad' ./test/viplab -args -lab
 
 tools: check-go
 	@scripts/install-test-tools

@@ -8,7 +8,11 @@
 // table at the end, is
 //
 //	make vip-lab
-//	go test -v -timeout 3h -run 'TestLab|TestHeals|TestKills|TestLoad' ./test/viplab -args -lab
 //
-// and docs/vipd-measured.md holds what it once printed.
+// and a part of it
+//
+//	go test -v -timeout 3h -run TestLab ./test/viplab -args -lab -settings 'v3 0.1' -events stop
+//
+// Figures are of the machine that they were taken on, which should have nothing
+// else to do.
 package viplab

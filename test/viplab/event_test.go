@@ -104,6 +104,8 @@ type result struct {
 	Gap, Moved, Both time.Duration
 	// BackGap and Back are the same for the way back.
 	BackGap, Back time.Duration
+	// Takeovers is how often b took the address with nothing wrong, see TestLoad.
+	Takeovers int `json:",omitempty"`
 }
 
 // settle waits until a is the master and everybody knows it.

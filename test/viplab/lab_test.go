@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -75,8 +76,9 @@ func record(t testing.TB, r result) {
 	}
 }
 
-// play starts a pair in a new world and plays events on it.
-func play(t *testing.T, s setting, p pair, more string, events []event, rounds int) {
+// newPair installs a pair in a new world; nothing runs yet. more goes into the
+// instance of a.
+func newPair(t *testing.T, s setting, p pair, more string) *world {
 	t.Helper()
 	if (p.a == isKeepalived || p.b == isKeepalived) && !haveKeepalived() {
 		t.Skip("keepalived is not installed")
@@ -87,6 +89,13 @@ func play(t *testing.T, s setting, p pair, more string, events []event, rounds i
 	repair(w)
 	w.a.startService()
 	t.Cleanup(w.a.endService)
+	return w
+}
+
+// play starts a pair in a new world and plays events on it.
+func play(t *testing.T, s setting, p pair, more string, events []event, rounds int) {
+	t.Helper()
+	w := newPair(t, s, p, more)
 	w.b.start()
 	w.a.start()
 	for i := range events {
@@ -99,7 +108,7 @@ func play(t *testing.T, s setting, p pair, more string, events []event, rounds i
 	}
 }
 
-// scripts groups events by what they want in the instance of a.
+// byMore groups events by what they want in the instance of a.
 func byMore(of []event) map[string][]event {
 	out := map[string][]event{}
 	for _, e := range of {
@@ -136,5 +145,64 @@ func TestLab(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestHeals lets partitions heal, at any moment between two adverts: the first
+// thing that one node hears of the other again decides who announces.
+func TestHeals(t *testing.T) {
+	if !*whole {
+		t.Skip("takes many minutes: -args -lab")
+	}
+	var of []setting
+	for _, s := range settings {
+		if s.name == "v2 1 s" || s.name == "v3 0.1 s" || s.name == "v3 0.01 s" {
+			of = append(of, s)
+		}
+	}
+	for i, s := range of {
+		for _, p := range pairs {
+			n := *heals
+			if p != (pair{isVipd, isVipd}) {
+				n /= 5
+			}
+			n = (n + i) / len(of)
+			if chosen(*settingF, s.name) && chosen(*pairF, p.String()) {
+				t.Run(s.name+"/"+p.String(), func(t *testing.T) {
+					t.Parallel()
+					play(t, s, p, "", []event{eventNamed("partition")}, n)
+				})
+			}
+		}
+	}
+}
+
+func eventNamed(name string) event {
+	return events[slices.IndexFunc(events, func(e event) bool { return e.name == name })]
+}
+
+// TestMoves is the part of the laboratory that every test run can afford.
+func TestMoves(t *testing.T) {
+	if *whole || testing.Short() {
+		t.Skip("the laboratory does more")
+	}
+	s := settings[slices.IndexFunc(settings, func(s setting) bool { return s.name == "v3 0.1 s" })]
+	for p, names := range map[pair][]string{
+		{isVipd, isVipd}:       {"stop", "power", "kill -9", "partition", "process"},
+		{isVipd, isKeepalived}: {"stop", "partition"},
+		{isKeepalived, isVipd}: {"stop", "power"},
+	} {
+		t.Run(p.String(), func(t *testing.T) {
+			t.Parallel()
+			var of []event
+			for _, name := range names {
+				of = append(of, eventNamed(name))
+			}
+			more := ""
+			if p.a == isVipd {
+				more = eventNamed("process").more
+			}
+			play(t, s, p, more, of, 1)
+		})
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	vnl "github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
 
 	"github.com/geodns-vipd/geodns/internal/netlink/netnstest"
 )
@@ -25,6 +27,7 @@ type world struct {
 	ports  map[string]vnl.Link
 	a, b   *node
 	client *client
+	routed *route
 }
 
 // node is one of the two, with what runs on it.
@@ -61,6 +64,7 @@ func newWorld(t testing.TB, set setting) *world {
 		answer(t, n.space, set.vip(), n.name[0])
 		n.vips = watch(t, n.space, set.vip())
 	}
+	w.routed = follow(t, c, w)
 	w.client = startClient(t, c, set.vip())
 	return w
 }
@@ -111,7 +115,7 @@ func (w *world) heal() {
 
 // within waits until something is so, and reports whether it came to be.
 func within(limit time.Duration, so func() bool) bool {
-	for end := now() + limit; !so(); time.Sleep(2 * time.Millisecond) {
+	for end := now() + limit; !so(); time.Sleep(10 * time.Millisecond) {
 		if now() > end {
 			return false
 		}
@@ -135,25 +139,58 @@ type holdings struct {
 // span is a time; to is 0 while it lasts.
 type span struct{ from, to time.Duration }
 
-// watch follows the kernel's news of an address.
+// watch follows the kernel's news of an address, on a thread of real-time
+// priority: when it is read is when it happened.
 func watch(t testing.TB, s *netnstest.Space, vip netip.Addr) *holdings {
 	h := &holdings{}
-	news, done := make(chan vnl.AddrUpdate, 1024), make(chan struct{})
+	var sock *nl.NetlinkSocket
 	var err error
-	s.Do(func() { err = vnl.AddrSubscribe(news, done) })
+	s.Do(func() {
+		sock, err = nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
+	})
+	if err == nil {
+		err = sock.SetReceiveTimeout(&unix.Timeval{Usec: 200_000})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	var closed atomic.Bool
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for u := range news {
-			if a, ok := netip.AddrFromSlice(u.LinkAddress.IP); ok && a.Unmap() == vip {
-				h.take(u.NewAddr, now())
+		realtime()
+		for !closed.Load() {
+			news, _, err := sock.Receive()
+			at := now()
+			for i := range news {
+				if err == nil && addressOf(news[i].Data) == vip {
+					h.take(news[i].Header.Type == unix.RTM_NEWADDR, at)
+				}
 			}
 		}
 	})
-	t.Cleanup(func() { close(done); wg.Wait() })
+	t.Cleanup(func() { closed.Store(true); wg.Wait(); sock.Close() })
 	return h
+}
+
+// addressOf returns the address that a message of the kernel is about.
+func addressOf(data []byte) (addr netip.Addr) {
+	if len(data) < unix.SizeofIfAddrmsg {
+		return addr
+	}
+	attrs, err := nl.ParseRouteAttr(data[unix.SizeofIfAddrmsg:])
+	if err != nil {
+		return addr
+	}
+	for _, a := range attrs {
+		switch a.Attr.Type {
+		case unix.IFA_LOCAL:
+			addr, _ = netip.AddrFromSlice(a.Value)
+			return addr
+		case unix.IFA_ADDRESS:
+			addr, _ = netip.AddrFromSlice(a.Value)
+		}
+	}
+	return addr
 }
 
 func (h *holdings) take(there bool, at time.Duration) {
@@ -219,6 +256,70 @@ func (w *world) story(from time.Duration) string {
 		fmt.Fprintf(&b, "; %s had the address:", n.name)
 		for _, s := range n.vips.since(from) {
 			fmt.Fprintf(&b, " %.1f to %.1f", (s.from-from).Seconds()*1000, (s.to-from).Seconds()*1000)
+		}
+	}
+	fmt.Fprintf(&b, "; the client sent to:%s", w.routed.story(from))
+	return b.String()
+}
+
+// route is where the client believes the address to be: the link address that
+// its kernel sends to, each time that changed.
+type route struct {
+	mu    sync.Mutex
+	turns []string
+	at    []time.Duration
+}
+
+// follow watches the neighbour table of the client.
+func follow(t testing.TB, c *netnstest.Space, w *world) *route {
+	names := map[string]string{}
+	for _, n := range []*node{w.a, w.b} {
+		n.space.Do(func() {
+			l, err := vnl.LinkByName("eth0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			names[l.Attrs().HardwareAddr.String()] = n.name
+		})
+	}
+	r := &route{}
+	news, done := make(chan vnl.NeighUpdate, 1024), make(chan struct{})
+	var err error
+	c.Do(func() { err = vnl.NeighSubscribe(news, done) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for u := range news {
+			if ip, ok := netip.AddrFromSlice(u.IP); ok && ip.Unmap() == w.set.vip() {
+				to := names[u.HardwareAddr.String()]
+				if to == "" || u.State&(vnl.NUD_FAILED|vnl.NUD_INCOMPLETE) != 0 {
+					to = "nobody"
+				}
+				r.take(to, now())
+			}
+		}
+	})
+	t.Cleanup(func() { close(done); wg.Wait() })
+	return r
+}
+
+func (r *route) take(to string, at time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := len(r.turns); n == 0 || r.turns[n-1] != to {
+		r.turns, r.at = append(r.turns, to), append(r.at, at)
+	}
+}
+
+func (r *route) story(from time.Duration) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var b strings.Builder
+	for i, to := range r.turns {
+		if i+1 == len(r.turns) || r.at[i+1] > from {
+			fmt.Fprintf(&b, " %.1f %s", (r.at[i]-from).Seconds()*1000, to)
 		}
 	}
 	return b.String()
