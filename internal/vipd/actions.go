@@ -189,7 +189,7 @@ func (in *instance) deliverMessage(p *vrrpnet.Packet) {
 	switch {
 	case why == vrrp.DropVRID:
 		return
-	case why == vrrp.Accepted && p.TTL < 255 && in.facts.connected(p.Src):
+	case why == vrrp.Accepted && p.TTL < 255 && (!cfg.Unicast || in.facts.connected(p.Src)):
 		why = vrrp.DropTTL // nobody off the link can forge 255
 	}
 	age := p.Age(now)

@@ -56,9 +56,13 @@ func (m *messenger) listen(in *instance, source netip.Addr) {
 	}
 	s := m.open[key]
 	if s == nil {
-		sock, err := vrrpnet.OpenMessages(vrrpnet.MessageConfig{
+		cfg := vrrpnet.MessageConfig{
 			Interface: key.iface, Source: source, IPv6: p.IPv6, Unicast: p.Unicast, Group: key.group, Port: key.port,
-		})
+		}
+		if !p.Unicast {
+			cfg.MinTTL = 255 // all are on the link: what comes from beyond it is not for us
+		}
+		sock, err := vrrpnet.OpenMessages(cfg)
 		if err != nil {
 			m.log.Warn("vipd nodes are not heard: a hand-over will cost the backup's skew", "instance", in.name, "err", err)
 			return

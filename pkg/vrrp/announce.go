@@ -71,7 +71,7 @@ func (s *step) claimed(ev AdvertReceived) {
 	c.with, c.claims = ev.From, min(c.claims+1, manyClaims)
 	switch c.claims {
 	case 1:
-		s.note("%v is master too, priority %d, ours is %d", ev.From, ev.Advert.Priority, s.priority)
+		s.noteHeard("%v is master too, priority %d, ours is %d", ev.From, ev.Advert.Priority, s.priority)
 		s.do(Notify{Hook: HookLowerMaster, Priority: s.priority})
 	case 2:
 		s.alarm(AlarmConflict, ev.From, "%v stays master too, priority %d, ours is %d", ev.From, ev.Advert.Priority, s.priority)

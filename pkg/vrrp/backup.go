@@ -60,7 +60,7 @@ func (s *step) leavesInPlace(priority uint8) bool {
 		return false
 	case s.preemptAt == 0:
 		s.preemptAt = s.now + s.cfg.PreemptDelay
-		s.note("a lower master (priority %d) is left in place for %v", priority, s.cfg.PreemptDelay)
+		s.noteHeard("a lower master (priority %d) is left in place for %v", priority, s.cfg.PreemptDelay)
 	}
 	return s.now < s.preemptAt
 }
@@ -166,11 +166,11 @@ func (s *step) handoverReceived(ev HandoverReceived) {
 	switch {
 	case s.state != Backup || m.Successor != s.cfg.Local:
 	case ev.From != s.master:
-		s.note("hand-over by %v, which is not the master, ignored", ev.From)
+		s.noteHeard("hand-over by %v, which is not the master, ignored", ev.From)
 	case s.drained:
-		s.note("hand-over by %v ignored: drained", ev.From)
+		s.noteHeard("hand-over by %v ignored: drained", ev.From)
 	case ev.Age > s.masterInterval:
-		s.note("hand-over by %v ignored: it is %v old", ev.From, ms(ev.Age))
+		s.noteHeard("hand-over by %v ignored: it is %v old", ev.From, ms(ev.Age))
 	default:
 		s.handedBy, s.handedAt = ev.From, s.now
 		s.claim(CauseHandover, fmt.Sprintf("%v (priority %d) handed over", ev.From, s.masterPriority))

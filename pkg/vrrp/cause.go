@@ -84,9 +84,10 @@ const (
 	AlarmLate                      // this node did not run for too long
 	AlarmNoMaster                  // nobody is Master, and this node is drained
 	AlarmReload                    // a reload that cannot be carried over
+	numAlarms                      // not a kind
 )
 
-var alarmTexts = [...]string{
+var alarmTexts = [numAlarms]string{
 	"addresses differ", "interval differs", "refused", "peer never heard", "configuration differs",
 	"two owners", "conflict", "address lost", "send failed", "late", "no master", "reload",
 }

@@ -40,6 +40,50 @@ func TestFloodOfStrangersIsBounded(t *testing.T) {
 	}
 }
 
+// TestFloodOfForgedMessagesIsBounded has a thousand senders a second tell lies,
+// each with words of its own: few lines come of it, and the one real Backup
+// stays the successor.
+func TestFloodOfForgedMessagesIsBounded(t *testing.T) {
+	c := simConfigs(0)[1]
+	c.Trackers = nil
+	r, _ := New(c).Step(Start{})
+	friend := addr("10.0.0.9")
+	lines := 0
+	step := func(ev Event) {
+		var actions []Action
+		r, actions = r.Step(ev)
+		for _, a := range actions {
+			switch a.(type) {
+			case Alarm, Note, Transition:
+				lines++
+			}
+		}
+	}
+	for i := range 20_000 {
+		at := time.Duration(i) * time.Millisecond
+		if i%1000 == 0 {
+			step(HelloReceived{At: at, From: friend, Message: Message{
+				Kind: KindHello, Sequence: uint64(i + 1), State: Backup, Eligible: true, Priority: 254, Digest: c.Digest(), LeftMaster: NeverMaster, Running: time.Hour}})
+		}
+		if r.timer > 0 && r.timer <= at {
+			step(Wake{r.timer})
+		}
+		from := addr(fmt.Sprintf("10.1.%d.%d", i>>8&3, i&255))
+		m := Message{Kind: MessageKind(1 + i%3), Sequence: uint64(i + 1), Digest: uint64(i), Successor: c.Local, LeftMaster: time.Duration(i%50) * time.Millisecond, Running: time.Millisecond}
+		if m.Kind == KindHandover {
+			step(HandoverReceived{At: at, From: from, Message: m})
+		} else {
+			step(HelloReceived{At: at, From: from, Message: m})
+		}
+	}
+	if lines > 4*budgetLines {
+		t.Errorf("%d lines", lines)
+	}
+	if p, ok := r.successor(); r.state != Master || !ok || p.addr != friend {
+		t.Errorf("%v with successor %v, want MASTER with %v", r.state, p.addr, friend)
+	}
+}
+
 // TestConfiguredPeersAreNeverForgotten has strangers compete for the table.
 func TestConfiguredPeersAreNeverForgotten(t *testing.T) {
 	c := simConfigs(2)[0]

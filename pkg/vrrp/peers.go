@@ -10,6 +10,7 @@ import (
 // Bounds on what strangers can make us remember.
 const (
 	maxStrangers   = 16 // sources of adverts or hellos that are not configured
+	strangerExpiry = 10 * time.Second
 	maxRefusals    = 16 // pairs of source and reason
 	refusalExpires = time.Hour
 	retellInterval = time.Minute
@@ -43,14 +44,15 @@ type condition struct {
 }
 
 // lookup returns the entry of addr for changing, in a copy of the table; nil
-// if it is a stranger and there are too many.
+// if it is a stranger and there are too many. One that speaks keeps its place:
+// whoever forges a thousand senders must not make us forget the real ones.
 func (s *step) lookup(addr netip.Addr) *peer {
-	s.peers = slices.Clone(s.peers)
 	strangers, oldest := 0, -1
 	for i := range s.peers {
 		p := &s.peers[i]
 		if p.addr == addr {
-			return p
+			s.peers = slices.Clone(s.peers)
+			return &s.peers[i]
 		}
 		if p.configured {
 			continue
@@ -60,10 +62,14 @@ func (s *step) lookup(addr netip.Addr) *peer {
 			oldest = i
 		}
 	}
-	if strangers < maxStrangers {
-		s.peers = append(s.peers, peer{addr: addr})
+	switch {
+	case strangers < maxStrangers:
+		s.peers = append(slices.Clone(s.peers), peer{addr: addr})
 		return &s.peers[len(s.peers)-1]
+	case s.now-s.peers[oldest].lastHeard() <= max(strangerExpiry, s.ownDown()):
+		return nil
 	}
+	s.peers = slices.Clone(s.peers)
 	s.peers[oldest] = peer{addr: addr}
 	return &s.peers[oldest]
 }
@@ -85,10 +91,13 @@ func (p *peer) speaksVipd(now time.Duration) bool {
 // make a second Master.
 func (s *step) heardAdvert(ev AdvertReceived) {
 	a := &ev.Advert
+	s.form = a.Form
 	p := s.lookup(ev.From)
+	if p == nil {
+		return
+	}
 	p.advert, p.form = max(s.now-ev.Age, 1), a.Form
 	p.unheard = false
-	s.form = a.Form
 	if a.Priority == PriorityRelease {
 		return // some implementations leave the rest out
 	}
@@ -114,7 +123,7 @@ func (s *step) intervalDiffers(from netip.Addr, interval time.Duration) {
 			from, interval, s.cfg.Interval)
 		return
 	}
-	s.note("%v advertises every %v, here it is %v: a backup goes by its master's", from, interval, s.cfg.Interval)
+	s.noteHeard("%v advertises every %v, here it is %v: a backup goes by its master's", from, interval, s.cfg.Interval)
 }
 
 // begins reports whether a condition has begun to hold and is to be told: at
@@ -137,6 +146,11 @@ func (s *step) raise(c *condition, holds bool, kind AlarmKind, from netip.Addr, 
 }
 
 func (s *step) alarm(kind AlarmKind, from netip.Addr, format string, args ...any) {
+	// What others can cause is bounded: refusals by their table, the rest here.
+	heard := from.IsValid() && from != s.cfg.Local
+	if heard && kind != AlarmRefused && kind != AlarmSend && kind != AlarmUnheard && !s.mayTell(kind) {
+		return
+	}
 	a := Alarm{kind, from, fmt.Sprintf(format, args...)}
 	s.lastAlarm = TimedAlarm{s.now, a}
 	s.do(a)
@@ -184,7 +198,7 @@ func (s *step) helloReceived(ev HelloReceived) {
 		s.forgetHello(ev.From)
 		return
 	}
-	p := s.lookup(ev.From)
+	p := s.lookup(ev.From) // fresh found it
 	p.vipd, p.unheard = true, false
 	p.helloAt, p.hello = max(s.now-ev.Age, 1), m
 	s.raise(&p.digestDiffers, m.Digest != s.cfg.Digest(), AlarmDigest, p.addr, func() string {
@@ -197,12 +211,15 @@ func (s *step) helloReceived(ev HelloReceived) {
 }
 
 // fresh refuses a message that is older than its sender's last one of its
-// sort. Hand-overs count apart, since a hello that was sent just after one may
+// sort, or of one stranger too many. Hand-overs count apart, since a hello that was sent just after one may
 // overtake it. After a silence any hello is taken, so that a clock that was
 // set back heals by itself; how old a message may be at all, the caller judges
 // by its own clock.
 func (s *step) fresh(from netip.Addr, m Message) bool {
 	p := s.lookup(from)
+	if p == nil {
+		return false
+	}
 	last, recent := &p.sequence, s.now-p.messageAt <= HelloLifetime
 	if m.Kind == KindHandover {
 		last, recent = &p.handover, true

@@ -60,6 +60,7 @@ type Router struct {
 	refusals    []Refusal
 	lastAlarm   TimedAlarm
 	refusedMore int // refusals beyond those that are kept apart
+	budgets     [numAlarms + 1]budget
 	sendFails   int // of the last round of adverts
 	sendAlarm   bool
 	noMaster    condition // nobody is Master and we are drained
