@@ -40,13 +40,9 @@ func (u *udpSocket) close() error { return unix.Close(u.fd) }
 func Listen(cfg Config) (*Server, error) {
 	cfg = cfg.withDefaults()
 	s := &Server{
-		cfg:    cfg,
-		conns:  newConnTable(cfg.MaxConns, cfg.MaxConnsPerClient),
-		lanes:  make([]lane, cfg.Workers),
-		shards: make(chan int, TCPShards),
-	}
-	for i := range TCPShards {
-		s.shards <- cfg.Workers + i
+		cfg:   cfg,
+		conns: newConnTable(cfg.MaxConns, cfg.MaxConnsPerClient),
+		lanes: make([]lane, cfg.Workers),
 	}
 	former := sortInherited(cfg.Inherited)
 	defer former.close()

@@ -4,6 +4,8 @@ import (
 	"container/list"
 	"net/netip"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // connTable knows the open TCP connections, whose they are, and for how long
@@ -45,8 +47,8 @@ func clientOf(a netip.Addr) netip.Prefix {
 }
 
 // admit adds c as a connection that is idle. If a bound is reached, the
-// connection that has been idle for longest goes instead: it is returned, no
-// longer counted, and the caller closes it. ok is false if there is none.
+// connection that has been idle for longest goes instead: it is returned, hung
+// up and no longer counted. ok is false if there is none.
 func (t *connTable) admit(c *conn) (evicted *conn, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -63,24 +65,34 @@ func (t *connTable) admit(c *conn) (evicted *conn, ok bool) {
 	if evicted == nil {
 		return nil, false
 	}
-	t.drop(evicted)
+	t.evict(evicted)
 	t.add(c)
 	return evicted, true
 }
 
-// evictIdle drops the connection that has been idle for longest, or returns
-// nil if there is none. The caller closes it.
+// evictIdle hangs up the connection that has been idle for longest, or returns
+// nil if there is none.
 func (t *connTable) evictIdle() *conn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := front(&t.idle)
 	if c != nil {
-		t.drop(c)
+		t.evict(c)
 	}
 	return c
 }
 
-// setBusy says that c has begun to send a query. It returns false if c was
+// evict drops c and hangs it up, which its loop notices and closes it. Its
+// descriptor is still its own: a loop takes a connection out of the table
+// before it closes it.
+func (t *connTable) evict(c *conn) {
+	t.drop(c)
+	if c.fd > 0 {
+		_ = unix.Shutdown(c.fd, unix.SHUT_RDWR) // the client may have gone
+	}
+}
+
+// setBusy says that c has begun to send a query, or has not taken its answer. It returns false if c was
 // dropped to make room.
 func (t *connTable) setBusy(c *conn) bool {
 	t.mu.Lock()
@@ -92,13 +104,16 @@ func (t *connTable) setBusy(c *conn) bool {
 	return true
 }
 
-// setIdle says that c has nothing left to be answered.
-func (t *connTable) setIdle(c *conn) {
+// setIdle says that c has nothing left to be answered, and that it had until
+// now. It returns false if c was dropped to make room.
+func (t *connTable) setIdle(c *conn) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, ok := t.all[c]; ok {
+	_, ok := t.all[c]
+	if ok {
 		t.list(c)
 	}
+	return ok
 }
 
 // remove drops c, if it is still there.
@@ -107,15 +122,6 @@ func (t *connTable) remove(c *conn) {
 	defer t.mu.Unlock()
 	if _, ok := t.all[c]; ok {
 		t.drop(c)
-	}
-}
-
-// each calls f for every connection.
-func (t *connTable) each(f func(*conn)) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for c := range t.all {
-		f(c)
 	}
 }
 
@@ -149,7 +155,11 @@ func (t *connTable) drop(c *conn) {
 
 // list puts c at the end of the idle ones, and unlist takes it out.
 func (t *connTable) list(c *conn) {
-	t.unlist(c)
+	if c.idleAll != nil {
+		t.idle.MoveToBack(c.idleAll)
+		t.clients[c.client].idle.MoveToBack(c.idleClient)
+		return
+	}
 	c.idleAll = t.idle.PushBack(c)
 	c.idleClient = t.clients[c.client].idle.PushBack(c)
 }

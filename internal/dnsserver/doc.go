@@ -15,11 +15,12 @@
 // system call. Replies leave from the address that was asked, also on wildcard
 // sockets.
 //
-// TCP: a goroutine per connection (RFC 7766), with bounds on connections in
-// all and per client, on the time that a client may take to send a query or
-// to take an answer, and on the length of a query. Queries of one connection
-// are answered in order, one after the other; those that came together are
-// answered in one write.
+// TCP: a few event loops, each of which serves its connections from one
+// goroutine (RFC 7766), with bounds on connections in all and per client, on the
+// time that a client may take to send a query or to take an answer, on the
+// length of a query, and on what is held in memory for all together. A
+// connection that waits holds no buffer. Queries of one connection are answered
+// in order; those that came together are answered in one write.
 //
 // When a bound on connections is reached, the connection that has been idle
 // for longest makes room (of that client, if it is the client's own bound).

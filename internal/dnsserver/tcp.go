@@ -3,10 +3,8 @@ package dnsserver
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,10 +12,14 @@ import (
 
 // tcpSocket is a TCP socket, bound by Listen and listening from Run on.
 type tcpSocket struct {
-	fd       int
-	addr     netip.AddrPort
-	listener *net.TCPListener
+	fd   int
+	addr netip.AddrPort
 }
+
+// tcpBuffer is the size asked for the queues of each connection in the kernel,
+// in bytes. Queries are short, and an answer that its client does not take must
+// not grow to the megabytes that the kernel would give it.
+const tcpBuffer = 64 << 10
 
 // bindTCP binds a without listening yet, so that clients are refused, and ask
 // elsewhere, until there is somebody who answers.
@@ -28,7 +30,7 @@ func bindTCP(a netip.AddrPort, former *inherited) (*tcpSocket, error) {
 		}
 		return &tcpSocket{fd: fds[0], addr: a}, nil
 	}
-	fd, err := unix.Socket(family(a.Addr()), unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	fd, err := unix.Socket(family(a.Addr()), unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +39,14 @@ func bindTCP(a netip.AddrPort, former *inherited) (*tcpSocket, error) {
 	if err == nil && a.Addr().Is6() {
 		err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
 	}
+	// Accepted connections take these from the listener: an answer is written
+	// whole, so that there is nothing to wait for (RFC 7766, Section 8).
 	if err == nil {
+		err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	}
+	if err == nil {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, tcpBuffer)
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, tcpBuffer)
 		err = bind(fd, a)
 	}
 	if err != nil {
@@ -52,66 +61,79 @@ func (t *tcpSocket) listen() error {
 	if err := unix.Listen(t.fd, backlog); err != nil {
 		return bindError("tcp", t.addr, err)
 	}
-	dup, err := unix.FcntlInt(uintptr(t.fd), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
+	// A socket that was handed over may come from a process that waited in it.
+	if err := unix.SetNonblock(t.fd, true); err != nil {
 		return fmt.Errorf("listen tcp %v: %w", t.addr, err)
 	}
-	f := os.NewFile(uintptr(dup), "tcp")
-	defer f.Close()
-	l, err := net.FileListener(f)
-	if err != nil {
-		return fmt.Errorf("listen tcp %v: %w", t.addr, err)
-	}
-	t.listener = l.(*net.TCPListener)
 	return nil
 }
 
-func (t *tcpSocket) close() error {
-	err := unix.Close(t.fd)
-	if t.listener != nil {
-		t.listener.Close() // stopTCP may have closed it already
-	}
-	return err
-}
+func (t *tcpSocket) close() error { return unix.Close(t.fd) }
 
-// openTCP makes all TCP sockets listen, or none.
-func (s *Server) openTCP() error {
+// openTCP makes all TCP sockets listen, or none, and returns the loops that
+// serve them.
+func (s *Server) openTCP(h Handler) (loops []*tcpLoop, err error) {
 	var errs []error
 	for _, sock := range s.tcp {
 		errs = append(errs, sock.listen())
 	}
-	return errors.Join(errs...)
+	for i := 0; i < tcpLoops() && errors.Join(errs...) == nil; i++ {
+		l, err := s.newTCPLoop(s.cfg.Workers+i, h)
+		if err != nil {
+			errs = append(errs, err)
+			break
+		}
+		loops = append(loops, l)
+	}
+	if err := errors.Join(errs...); err != nil {
+		for _, l := range loops {
+			l.file.Close()
+		}
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loops = loops
+	return loops, nil
 }
 
 // stopGrace is how long connections have, at the end, to hand in the queries
 // that are on their way through the kernel.
 const stopGrace = 100 * time.Millisecond
 
-// stopTCP ends accepting, and reading after a short grace.
-func (s *Server) stopTCP() {
-	for _, sock := range s.tcp {
-		sock.listener.Close()
-	}
-	s.conns.each(func(c *conn) { c.tcp.SetReadDeadline(s.stopAt) })
-}
+// acceptsAtOnce bounds how many connections a loop accepts before it looks at
+// those it has.
+const acceptsAtOnce = 32
 
-// acceptTCP accepts connections until the listener is closed. Each is served
-// by a goroutine that running counts.
-func (s *Server) acceptTCP(sock *tcpSocket, h Handler, running *sync.WaitGroup) {
-	var errorsInRow backoff
-	for {
-		c, err := sock.listener.AcceptTCP()
+// accept takes connections that wait at sock.
+func (l *tcpLoop) accept(sock *tcpSocket) {
+	for range acceptsAtOnce {
+		fd, sa, err := unix.Accept4(sock.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch {
 		case err == nil:
-			errorsInRow.reset()
-			s.admit(c, h, running)
-		case s.stopping.Load() || errors.Is(err, net.ErrClosed):
+			l.acceptErrors.reset()
+			l.srv.tcpStats.accepted.Add(1)
+			l.admit(fd, peer(sa))
+		case errors.Is(err, unix.EAGAIN):
 			return
+		case errors.Is(err, unix.EINTR), errors.Is(err, unix.ECONNABORTED):
 		default:
-			s.acceptFailed(sock, err)
-			time.Sleep(errorsInRow.next())
+			l.srv.acceptFailed(sock, err)
+			l.rest(l.acceptErrors.next())
+			return
 		}
 	}
+}
+
+// peer returns the address of a client, without zone and never IPv4-mapped.
+func peer(sa unix.Sockaddr) netip.AddrPort {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port))
+	}
+	return netip.AddrPort{}
 }
 
 // acceptFailed makes room if descriptors have run out: an idle connection is
@@ -119,40 +141,33 @@ func (s *Server) acceptTCP(sock *tcpSocket, h Handler, running *sync.WaitGroup) 
 func (s *Server) acceptFailed(sock *tcpSocket, err error) {
 	s.tcpStats.acceptErrors.Add(1)
 	if s.quiet.allow("accept", time.Now()) {
-		s.cfg.Log.Warn("accepting over TCP", "listen", sock.addr, "open", s.conns.len(), "err", err)
+		s.cfg.Log.Warn("accepting over TCP", "listen", sock.addr, "open", s.conns.len(), "err", os.NewSyscallError("accept4", err))
 	}
 	if !errors.Is(err, unix.EMFILE) && !errors.Is(err, unix.ENFILE) {
 		return
 	}
-	if c := s.conns.evictIdle(); c != nil {
-		s.evict(c)
+	if s.conns.evictIdle() != nil {
+		s.tcpStats.evicted.Add(1)
 	}
 }
 
 // admit starts serving a connection if the bounds allow it.
-func (s *Server) admit(tcp *net.TCPConn, h Handler, running *sync.WaitGroup) {
-	s.tcpStats.accepted.Add(1)
-	c := s.newConn(tcp, h)
-	evicted, ok := s.conns.admit(c)
+func (l *tcpLoop) admit(fd int, from netip.AddrPort) {
+	c := &conn{fd: fd, from: from, client: clientOf(from.Addr())}
+	evicted, ok := l.srv.conns.admit(c)
 	if evicted != nil {
-		s.evict(evicted)
+		l.srv.tcpStats.evicted.Add(1)
 	}
 	if !ok {
-		s.tcpStats.refused.Add(1)
-		reset(tcp)
+		l.srv.tcpStats.refused.Add(1)
+		reset(fd)
 		return
 	}
-	running.Go(c.serve)
-}
-
-// evict closes a connection that the table has dropped. Its goroutine notices.
-func (s *Server) evict(c *conn) {
-	s.tcpStats.evicted.Add(1)
-	c.tcp.Close()
+	l.add(c)
 }
 
 // reset closes a connection at once, so that the kernel has nothing to keep.
-func reset(tcp *net.TCPConn) {
-	_ = tcp.SetLinger(0)
-	tcp.Close()
+func reset(fd int) {
+	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	unix.Close(fd)
 }

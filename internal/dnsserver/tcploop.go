@@ -1,0 +1,255 @@
+package dnsserver
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// tcpLoop serves its share of the TCP connections from one goroutine. A
+// connection that waits costs its socket and one small structure: no goroutine
+// and no buffer.
+//
+// The loop waits for its own epoll descriptor by way of Go's poller, so that no
+// thread is held while nothing happens.
+type tcpLoop struct {
+	srv     *Server
+	handler Handler
+	worker  int
+
+	epoll int
+	file  *os.File // the same descriptor, as Go waits for it
+	raw   syscall.RawConn
+
+	events [128]unix.EpollEvent
+	in     []byte // what is read from a connection, beginning with what it had left
+	out    []byte // the answers that are collected
+
+	conns     map[int32]*conn
+	listening bool
+	resume    time.Time // when accepting goes on after an error; zero if it never stopped
+	stopping  bool
+	stopAt    time.Time // when nothing is read any more
+
+	idle, begun, unsent waiting
+	acceptErrors        backoff
+
+	woken atomic.Bool
+	mu    sync.Mutex // guards posted and ended
+	// posted are functions to be run by the loop's goroutine.
+	posted []func()
+	ended  bool
+}
+
+// tcpLoops returns how many loops serve TCP.
+func tcpLoops() int { return min(TCPShards, runtime.GOMAXPROCS(0)) }
+
+// newTCPLoop returns a loop that listens already. It must be run or closed.
+func (s *Server) newTCPLoop(worker int, h Handler) (*tcpLoop, error) {
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create", err)
+	}
+	if err := unix.SetNonblock(epoll, true); err != nil { // or Go would not poll it
+		unix.Close(epoll)
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	l := &tcpLoop{
+		srv: s, handler: h, worker: worker, epoll: epoll, file: os.NewFile(uintptr(epoll), "epoll"),
+		in: make([]byte, readAtOnce+prefixLen+s.cfg.MaxQuery), out: make([]byte, 0, writeEarly),
+		conns:  make(map[int32]*conn),
+		idle:   waiting{limit: s.cfg.Idle},
+		begun:  waiting{limit: s.cfg.ReadTimeout},
+		unsent: waiting{limit: s.cfg.WriteTimeout},
+	}
+	if l.raw, err = l.file.SyscallConn(); err == nil {
+		err = l.listen()
+	}
+	if err != nil {
+		l.file.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// listen has the loop accept connections. All loops are told of one; the first
+// to come takes it.
+func (l *tcpLoop) listen() error {
+	for i, sock := range l.srv.tcp {
+		// Listeners are told from connections by a number that no descriptor has.
+		e := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(-1 - i)}
+		if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, sock.fd, &e); err != nil && !errors.Is(err, unix.EEXIST) {
+			return fmt.Errorf("listen tcp %v: epoll: %w", sock.addr, err)
+		}
+	}
+	l.listening = true
+	return nil
+}
+
+// deafen ends accepting.
+func (l *tcpLoop) deafen() {
+	for _, sock := range l.srv.tcp {
+		_ = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, sock.fd, nil) // it may not be there
+	}
+	l.listening = false
+}
+
+// rest ends accepting for a while.
+func (l *tcpLoop) rest(d time.Duration) {
+	l.deafen()
+	l.resume = time.Now().Add(d)
+}
+
+// post has the loop's goroutine run f soon; it reports false if the loop has
+// ended.
+func (l *tcpLoop) post(f func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return false
+	}
+	l.posted = append(l.posted, f)
+	l.woken.Store(true)
+	// After the mark: either the loop sees the mark before it waits, or the
+	// deadline that it waits with is this one.
+	_ = l.file.SetReadDeadline(time.Unix(1, 0))
+	return true
+}
+
+// do runs f in the loop's goroutine and waits for it; it reports false if the
+// loop has ended.
+func (l *tcpLoop) do(f func()) bool {
+	done := make(chan struct{})
+	if !l.post(func() { defer close(done); f() }) {
+		return false
+	}
+	<-done
+	return true
+}
+
+// run serves until stop has been posted and every connection is closed.
+func (l *tcpLoop) run() {
+	defer l.end()
+	for !l.stopping || len(l.conns) > 0 {
+		n := l.wait()
+		for i := range l.events[:n] {
+			l.handle(&l.events[i])
+		}
+		l.runPosted()
+		l.expire(time.Now())
+	}
+}
+
+// end closes what is left and runs what was posted too late.
+func (l *tcpLoop) end() {
+	l.mu.Lock()
+	l.ended = true
+	l.mu.Unlock()
+	l.runPosted()
+	for _, c := range l.conns {
+		l.close(c)
+	}
+	l.file.Close()
+}
+
+func (l *tcpLoop) runPosted() {
+	l.mu.Lock()
+	posted := l.posted
+	l.posted = nil
+	l.mu.Unlock()
+	for _, f := range posted {
+		f()
+	}
+}
+
+// wait returns how many events there are; none if a deadline has come or
+// something was posted.
+func (l *tcpLoop) wait() (n int) {
+	_ = l.file.SetReadDeadline(l.nextDeadline())
+	if l.woken.Swap(false) {
+		return 0
+	}
+	_ = l.raw.Read(func(fd uintptr) bool { // an error is a deadline
+		var err error
+		n, err = unix.EpollWait(int(fd), l.events[:], 0)
+		for errors.Is(err, unix.EINTR) {
+			n, err = unix.EpollWait(int(fd), l.events[:], 0)
+		}
+		return n != 0
+	})
+	return max(n, 0)
+}
+
+// nextDeadline returns when the loop must look at its time-outs; the zero time
+// means never.
+func (l *tcpLoop) nextDeadline() (next time.Time) {
+	sooner := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	sooner(l.idle.first())
+	sooner(l.begun.first())
+	sooner(l.unsent.first())
+	sooner(l.resume)
+	if l.stopping {
+		sooner(l.stopAt)
+	}
+	return next
+}
+
+// handle acts on one event.
+func (l *tcpLoop) handle(e *unix.EpollEvent) {
+	if e.Fd < 0 {
+		if l.listening {
+			l.accept(l.srv.tcp[-1-e.Fd])
+		}
+		return
+	}
+	c := l.conns[e.Fd]
+	switch {
+	case c == nil: // closed by an event before, in the same round
+	case c.out != nil:
+		l.flush(c)
+	default:
+		l.read(c)
+	}
+}
+
+// expire closes the connections whose time has come.
+func (l *tcpLoop) expire(now time.Time) {
+	for _, list := range []*waiting{&l.idle, &l.begun, &l.unsent} {
+		for c := list.expired(now); c != nil; c = list.expired(now) {
+			l.srv.tcpStats.timedOut.Add(1)
+			l.cut(c)
+		}
+	}
+	if !l.resume.IsZero() && !now.Before(l.resume) {
+		l.resume = time.Time{}
+		if !l.stopping {
+			_ = l.listen() // what could be listened at before can be again
+		}
+	}
+	if l.stopping && !now.Before(l.stopAt) {
+		for _, c := range l.conns {
+			if c.out == nil {
+				l.close(c)
+			}
+		}
+		l.stopAt = time.Time{} // the others have their write time-out
+	}
+}
+
+// stop ends accepting now, reading at a time, and the loop when all is sent.
+func (l *tcpLoop) stop(at time.Time) {
+	l.deafen()
+	l.resume = time.Time{}
+	l.stopping, l.stopAt = true, at
+}
