@@ -161,6 +161,31 @@ func TestProcess(t *testing.T) {
 	}
 }
 
+// A process whose parent does not ask for it stays in /proc as a zombie.
+func TestZombieIsNoProcess(t *testing.T) {
+	cmd := exec.Command("sleep", "3600")
+	cmd.Args[0] = "vipd-track-zombie"
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	onThread := false
+	p := &Process{Name: "svc", Args: []string{"vipd-track-zombie", "3600"}, Match: "exact", Quorum: 1, QuorumMax: -1,
+		LeaveDelay: 200 * time.Millisecond, Thread: func() { onThread = true }}
+	news := collect(t, p.Run)
+	if n := next(t, news, time.Second); !n.Up || !onThread {
+		t.Fatalf("running: %+v, on a thread of its own: %v", n, onThread)
+	}
+	start := time.Now()
+	cmd.Process.Kill()
+	if n := next(t, news, 2*time.Second); n.Up {
+		t.Errorf("ended: %+v", n)
+	}
+	if took := time.Since(start); took < p.LeaveDelay {
+		t.Errorf("told after %v, before terminate_delay of %v", took, p.LeaveDelay)
+	}
+}
+
 func TestMatchesParams(t *testing.T) {
 	for _, c := range []struct {
 		match      string
