@@ -147,6 +147,13 @@ func (r *Responder) any(z *Zone, owner []byte, n *zone.Node) bool {
 // negative appends the zone's SOA with the TTL of a negative answer
 // (RFC 2308, Section 3).
 func (r *Responder) negative(z *Zone, owner []byte, ttl uint32) {
+	if soa := z.RelativeSOA(); soa != nil && r.chain.n == 0 {
+		// The owner is the question's name.
+		if !r.msg.AppendRelative(dnswire.Authority, len(owner)-len(z.Origin), dnswire.TypeSOA, ttl, soa) {
+			r.msg.Truncate()
+		}
+		return
+	}
 	r.append(dnswire.Authority, suffix(owner, z.Origin), z.SOA, ttl)
 }
 

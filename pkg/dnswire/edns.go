@@ -69,6 +69,9 @@ func (e *EDNS) parse(rr record) Verdict {
 	if e.Version != 0 {
 		return BadVers // the form of its options is anyone's guess
 	}
+	if len(rr.rdata) == 0 {
+		return Proceed
+	}
 	fixed := *e
 	for rest := rr.rdata; len(rest) > 0; {
 		if len(rest) < 4 {

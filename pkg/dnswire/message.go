@@ -41,8 +41,7 @@ type Message struct {
 
 	flags uint16
 	rcode RCode
-	id    uint16
-	tsig  TSIG // of the query
+	query *Query
 	names suffixes
 }
 
@@ -58,7 +57,8 @@ type mark struct {
 const maxMessage = 65535
 
 // Start begins a reply to q after whatever dst holds, of at most limit octets.
-// dst must not share memory with the packet that q was parsed from.
+// dst must not share memory with the packet that q was parsed from, and q must
+// not change until Finish.
 // ID, opcode, RD and CD are those of q (RFC 4035, Section 3.1.6 for CD); the
 // question, if q has one, is repeated in the client's letter case.
 func (m *Message) Start(dst []byte, q *Query, limit int) {
@@ -66,7 +66,7 @@ func (m *Message) Start(dst []byte, q *Query, limit int) {
 	m.reserved, m.full, m.rcode = 0, false, RCodeNoError
 	m.names.n = 0
 	m.at = mark{}
-	m.id, m.tsig = q.ID, q.TSIG
+	m.query = q
 
 	m.flags = flagQR | uint16(q.Opcode&opcodeMask)<<opcodeShift
 	if q.RD {
@@ -131,6 +131,13 @@ func (m *Message) Len() int { return len(m.buf) - m.start }
 // false. owner is a name in wire form. Sections must be filled in their order.
 func (m *Message) Append(s Section, owner []byte, set *RRset, ttl uint32) bool {
 	before := m.enter(s)
+	if _, names := namesIn(set.Type); names == 0 && m.isQuestion(owner) {
+		if !m.plainSet(s, set, ttl) {
+			m.restore(before)
+			return false
+		}
+		return true
+	}
 	var name ownerRef
 	for rest := set.data; len(rest) > 0; m.at.counts[s]++ {
 		var rdata []byte
@@ -191,7 +198,7 @@ func (m *Message) Finish(e *Reply) []byte {
 	} else if m.rcode > maxHeaderRCode {
 		m.rcode = RCodeServFail
 	}
-	if m.rcode == RCodeNotAuth && m.tsig.Key != nil {
+	if m.rcode == RCodeNotAuth && m.query.TSIG.Key != nil {
 		m.finishTSIG()
 	}
 	header := m.buf[m.start : m.start+headerLen]
@@ -204,11 +211,11 @@ func (m *Message) Finish(e *Reply) []byte {
 
 // finishTSIG writes the last record of the reply to a signed query.
 func (m *Message) finishTSIG() {
-	if m.Len()+m.tsig.replyLen() > m.limit {
+	if m.Len()+m.query.TSIG.replyLen() > m.limit {
 		m.SetTC(true)
 		return
 	}
-	m.buf = m.tsig.appendReply(m.buf, m.id)
+	m.buf = m.query.TSIG.appendReply(m.buf, m.query.ID)
 	m.at.counts[Additional]++
 }
 

@@ -13,16 +13,42 @@ type ownerRef struct {
 // before this one.
 func (m *Message) record(ref *ownerRef, owner []byte, t Type, c Class, ttl uint32, rdata []byte) {
 	m.owner(ref, owner)
-	var fixed [10]byte
-	binary.BigEndian.PutUint16(fixed[:], uint16(t))
-	binary.BigEndian.PutUint16(fixed[2:], uint16(c))
-	binary.BigEndian.PutUint32(fixed[4:], ttl)
-	m.octets(fixed[:])
+	if m.fits(fixedRecord) {
+		m.buf = append(appendFixed(m.buf, t, c, ttl), 0, 0)
+	}
 	start := len(m.buf)
 	m.rdata(t, rdata)
 	if !m.full {
 		binary.BigEndian.PutUint16(m.buf[start-2:], uint16(len(m.buf)-start))
 	}
+}
+
+// plainSet writes a set at the question's name whose RDATA holds no names that
+// are compressed: what most answers are. It reports whether all of it fits.
+func (m *Message) plainSet(s Section, set *RRset, ttl uint32) bool {
+	room := m.limit - m.reserved - m.Len()
+	b := m.buf
+	for rest := set.data; len(rest) > 0; {
+		n := lengthLen + int(binary.BigEndian.Uint16(rest))
+		if room -= pointerLen + fixedRecord - lengthLen + n; room < 0 {
+			return false
+		}
+		b = appendFixed(append(b, pointerToName>>8, pointerToName&0xFF), set.Type, ClassIN, ttl)
+		b = append(b, rest[:n]...) // the length stands before the RDATA
+		rest = rest[n:]
+		m.at.counts[s]++
+	}
+	m.buf = b
+	return true
+}
+
+// fixedRecord is the length of what stands between the owner of a record and its
+// RDATA: type, class, TTL and length of the RDATA.
+const fixedRecord = 10
+
+// appendFixed appends type, class and TTL.
+func appendFixed(b []byte, t Type, c Class, ttl uint32) []byte {
+	return append(b, byte(t>>8), byte(t), byte(c>>8), byte(c), byte(ttl>>24), byte(ttl>>16), byte(ttl>>8), byte(ttl))
 }
 
 // owner writes the owner of a record.

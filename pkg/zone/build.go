@@ -264,6 +264,9 @@ func (l *loader) finish() *Zone {
 	soa := z.SOA.First()
 	z.Serial = binary.BigEndian.Uint32(soa[len(soa)-20:])
 	z.NegativeTTL = min(z.SOA.TTL, soaMinimum(soa))
+	if r, ok := dnswire.NewRelative(dnswire.TypeSOA, soa, []byte(z.Origin)); ok {
+		z.negative = &r
+	}
 	return z
 }
 

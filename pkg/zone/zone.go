@@ -25,9 +25,10 @@ type Zone struct {
 	SOA         *dnswire.RRset // the set at the apex, of one record
 	NegativeTTL uint32         // seconds; the lesser of the SOA's TTL and its minimum (RFC 2308, Section 5)
 	Serial      uint32         // of the SOA
-	Steers      []Steer        // in the order of the file
-	Files       []string       // paths in the file system that were read: the zone file, then each $INCLUDE once
-	Records     int            // number of records, STEERs included; a duplicate counts once
+	negative    *dnswire.Relative
+	Steers      []Steer  // in the order of the file
+	Files       []string // paths in the file system that were read: the zone file, then each $INCLUDE once
+	Records     int      // number of records, STEERs included; a duplicate counts once
 
 	apex *Node
 	index
@@ -142,6 +143,10 @@ func (z *Zone) Nodes() iter.Seq[*Node] {
 		}
 	}
 }
+
+// RelativeSOA returns the SOA record as prepared for replies to questions below
+// the origin, nil if there is no use in that.
+func (z *Zone) RelativeSOA() *dnswire.Relative { return z.negative }
 
 // Names returns the number of names in the zone, empty non-terminals included.
 func (z *Zone) Names() int { return z.count }
