@@ -149,6 +149,17 @@ func (h *Holder) Lost(index int, a netip.Addr) bool {
 	return err == nil && len(gone) > 0
 }
 
+// Duplicate takes an address away of which the kernel has found that another
+// node has it (see [Address.DADFailed]), and reports whether it was held. The
+// next Apply adds it anew, and the kernel looks anew.
+func (h *Holder) Duplicate(index int, a netip.Addr) (bool, error) {
+	i := slices.IndexFunc(h.held, func(t held) bool { return t.index == index && t.a.Addr() == a })
+	if i < 0 {
+		return false, nil
+	}
+	return true, h.remove([]held{h.held[i]})
+}
+
 // Check asks the kernel which of the held addresses are gone, or have become
 // somebody else's, and holds them no longer. It is for when news may have been
 // missed, see [Synced].

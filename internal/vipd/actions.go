@@ -38,6 +38,8 @@ func (in *instance) carryOut(a vrrp.Action) {
 		in.wasLate = true
 		in.after = append(in.after, func() {
 			in.receive()
+			in.host.collect(in)
+			in.readLetters()
 			in.step(vrrp.QueueDrained{At: bootNow()})
 		})
 	case vrrp.Notify:
@@ -61,6 +63,9 @@ func (in *instance) tell(a vrrp.Action) {
 		in.log.Info("state change", "from", a.From.String(), "to", a.To.String(), "reason", a.Text, "cause", a.Cause.String(), "priority", a.Priority)
 	case vrrp.Alarm:
 		in.counts.alarms[min(int(a.Kind), len(in.counts.alarms)-1)].Add(1)
+		if a.Quiet {
+			return
+		}
 		in.history.add(entry{At: now, Kind: "alarm", Text: a.Text})
 		in.log.Warn(a.Text, "alarm", a.Kind.String())
 	case vrrp.Note:

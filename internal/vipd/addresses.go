@@ -121,15 +121,18 @@ func (a *addresses) remove() error {
 
 // lost tells that an address is gone, and reports whether that matters.
 func (a *addresses) lost(index int, addr netip.Addr) bool {
-	if !a.holder.Lost(index, addr) {
-		return false
-	}
-	for _, w := range a.want {
-		if w.Addr() == addr && w.NoTrack {
-			return false
-		}
-	}
-	return true
+	return a.holder.Lost(index, addr) && a.tracked(addr)
+}
+
+// check returns the addresses that are gone and matter.
+func (a *addresses) check() ([]netip.Addr, error) {
+	gone, err := a.holder.Check()
+	return slices.DeleteFunc(gone, func(addr netip.Addr) bool { return !a.tracked(addr) }), err
+}
+
+// tracked reports whether it matters that an address is gone.
+func (a *addresses) tracked(addr netip.Addr) bool {
+	return !slices.ContainsFunc(a.want, func(w keepalived.Address) bool { return w.Addr() == addr && w.NoTrack })
 }
 
 func (a *addresses) close() { a.conn.Close() }

@@ -278,21 +278,31 @@ func (d *Daemon) named(name string) *instance {
 func (d *Daemon) linkEvent(ev netlink.Event) {
 	d.links.take(ev)
 	switch ev.Kind {
-	case netlink.Synced: // news was lost
+	case netlink.Synced:
+		d.log.Warn("news of the kernel was lost: looks at all interfaces and addresses again")
 		for _, in := range d.all() {
 			in.mailbox.post((*instance).checkAddresses)
 		}
-	case netlink.AddressChanged:
-		if a := ev.Address; a.Tagged() && a.DADFailed() {
-			d.log.Error("another node on the link has this address: duplicate address detection failed", "address", a.Prefix.String())
-		}
-	case netlink.AddressGone:
-		index, addr := ev.Address.Index, ev.Address.Prefix.Addr()
-		for _, in := range d.all() {
+	case netlink.AddressChanged, netlink.AddressGone:
+		d.addressEvent(ev)
+	}
+	d.spreadLinks()
+}
+
+// addressEvent tells instances what happened to their addresses. One with a
+// lifetime, of which duplicate detection finds that another node has it, the
+// kernel takes away.
+func (d *Daemon) addressEvent(ev netlink.Event) {
+	a := ev.Address
+	index, addr := a.Index, a.Prefix.Addr()
+	for _, in := range d.all() {
+		switch {
+		case a.Tagged() && a.DADFailed():
+			in.mailbox.post(func(in *instance) { in.addressDuplicate(index, addr) })
+		case ev.Kind == netlink.AddressGone:
 			in.mailbox.post(func(in *instance) { in.addressGone(index, addr) })
 		}
 	}
-	d.spreadLinks()
 }
 
 // spreadLinks tells instances what changed of their interfaces.
@@ -379,6 +389,9 @@ func (d *Daemon) peerHeard(name string) { d.floats.peerHeard(name) }
 
 // hear implements host.
 func (d *Daemon) hear(in *instance, source netip.Addr) { d.messages.listen(in, source) }
+
+// collect implements host.
+func (d *Daemon) collect(in *instance) { d.messages.collect(in) }
 
 // send implements host.
 func (d *Daemon) send(in *instance, message []byte, to netip.Addr) error {

@@ -63,8 +63,9 @@ type host interface {
 	floating(instance string, state vrrp.State, late bool)
 	peerHeard(instance string)
 	// hear brings messages of other vipd nodes to source, none if it is not
-	// valid; send sends one.
+	// valid; collect brings what waits now to its letters; send sends one.
 	hear(in *instance, source netip.Addr)
+	collect(in *instance)
 	send(in *instance, message []byte, to netip.Addr) error
 }
 
@@ -78,6 +79,7 @@ type instance struct {
 
 	// Shared.
 	mailbox      mailbox
+	letters      letters       // of other vipd nodes
 	state        atomic.Uint32 // vrrp.State
 	lease        atomic.Int64  // until when a cloud may be asked, ns since boot; 0: not
 	lastLoop     atomic.Int64  // when it last ran, ns since boot
@@ -153,6 +155,7 @@ func (in *instance) run() {
 		in.wait()
 		in.lastLoop.Store(int64(bootNow()))
 		in.receive()
+		in.readLetters()
 		in.readMail()
 		if in.clock.fired() {
 			in.step(vrrp.Wake{At: bootNow()})
@@ -186,8 +189,7 @@ func (in *instance) wait() {
 	pollAny(in.polled[:], idleLimit)
 }
 
-// readMail runs what others sent. Packets that came meanwhile are read after
-// each message: some cause a step that takes its time.
+// readMail runs what others sent.
 func (in *instance) readMail() {
 	for _, f := range in.mailbox.take() {
 		f(in)
@@ -342,14 +344,30 @@ func (in *instance) addressGone(index int, addr netip.Addr) {
 	}
 }
 
-// checkAddresses asks the kernel whether all addresses are still there.
+// addressDuplicate hears that another node on the link has an address of ours.
+func (in *instance) addressDuplicate(index int, addr netip.Addr) {
+	held, err := in.claims.holder.Duplicate(index, addr)
+	if err != nil {
+		in.log.Error("duplicate address not removed", "err", err)
+	}
+	if held {
+		in.step(vrrp.AddressDuplicate{At: bootNow(), Addr: addr})
+	}
+}
+
+// checkAddresses asks the kernel whether all addresses are still there, and
+// sees to it that routes and rules are: a renewal may have put an address back
+// already whose removal nobody was told of, but not what went with it.
 func (in *instance) checkAddresses() {
-	gone, err := in.claims.holder.Check()
+	gone, err := in.claims.check()
 	if err != nil {
 		in.log.Error("addresses not looked at", "err", err)
 	}
 	for _, addr := range gone {
 		in.step(vrrp.AddressLost{At: bootNow(), Addr: addr})
+	}
+	if len(gone) == 0 && in.router.State() == vrrp.Master {
+		in.addAddresses()
 	}
 }
 

@@ -18,18 +18,24 @@ type mailbox struct {
 
 // post adds a message: a function that the instance runs on its own goroutine.
 // It reports false if the instance has ended or does not read.
-func (m *mailbox) post(f func(*instance)) bool { return m.postUpTo(maxMail, f) }
-
-// postUpTo is post for what may be lost when limit messages wait already.
-func (m *mailbox) postUpTo(limit int, f func(*instance)) bool {
+func (m *mailbox) post(f func(*instance)) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed || len(m.mail) >= limit {
+	if m.closed || len(m.mail) >= maxMail {
 		return false
 	}
 	m.mail = append(m.mail, f)
 	m.bell.ring()
 	return true
+}
+
+// ring wakes the instance for what lies elsewhere.
+func (m *mailbox) ring() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.closed {
+		m.bell.ring()
+	}
 }
 
 // take returns all that waits.

@@ -32,6 +32,9 @@ type messageSocket struct {
 	sock   *vrrpnet.Messages
 	cancel context.CancelFunc
 	users  map[*instance]uint8 // and their virtual routers
+
+	dealing sync.Mutex
+	buf     []vrrpnet.Packet
 }
 
 var errNoMessages = errors.New("no socket for messages")
@@ -68,7 +71,7 @@ func (m *messenger) listen(in *instance, source netip.Addr) {
 			return
 		}
 		ctx, cancel := context.WithCancel(context.Background())
-		s = &messageSocket{sock, cancel, map[*instance]uint8{}}
+		s = &messageSocket{sock: sock, cancel: cancel, users: map[*instance]uint8{}}
 		m.open[key] = s
 		m.wg.Go(func() { m.read(ctx, s) })
 	}
@@ -103,14 +106,10 @@ func (m *messenger) send(in *instance, message []byte, to netip.Addr) error {
 	return s.sock.Send(message, to)
 }
 
-// maxMessages is how many messages of others may wait for an instance: more
-// than that is a flood, and only old news is lost.
-const maxMessages = 64
-
 // read gives each message to the instances of its virtual router.
 func (m *messenger) read(ctx context.Context, s *messageSocket) {
 	for {
-		p, err := s.sock.Read(ctx)
+		err := s.sock.Wait(ctx)
 		if ctx.Err() != nil || errors.Is(err, vrrpnet.ErrClosed) {
 			return
 		}
@@ -118,16 +117,37 @@ func (m *messenger) read(ctx context.Context, s *messageSocket) {
 			m.log.Warn("messages of other vipd nodes", "err", err)
 			return
 		}
+		m.deal(s)
+	}
+}
+
+// collect brings the messages that wait in the socket of an instance to its
+// letters, without waiting for the goroutine that reads it.
+func (m *messenger) collect(in *instance) {
+	m.mu.Lock()
+	s := m.open[m.mine[in]]
+	m.mu.Unlock()
+	if s != nil {
+		m.deal(s)
+	}
+}
+
+// deal distributes what waits in a socket.
+func (m *messenger) deal(s *messageSocket) {
+	s.dealing.Lock() // first: who comes second finds all of it dealt
+	defer s.dealing.Unlock()
+	s.buf = s.sock.Drain(s.buf[:0])
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range s.buf {
 		vrid, ok := vrrpnet.MessageVRID(p.Data)
 		if !ok {
 			continue
 		}
-		m.mu.Lock()
 		for in, want := range s.users {
-			if want == vrid {
-				in.mailbox.postUpTo(maxMessages, func(in *instance) { in.deliverMessage(&p) })
+			if want == vrid && in.letters.add(p) {
+				in.mailbox.ring()
 			}
 		}
-		m.mu.Unlock()
 	}
 }

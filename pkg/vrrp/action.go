@@ -106,6 +106,8 @@ type Alarm struct {
 	Kind AlarmKind
 	From netip.Addr // the node concerned, if it is about one
 	Text string
+	// Quiet: too many of its kind have come lately: count it, write nothing.
+	Quiet bool
 }
 
 // Note is a line for the log and for "why" that nobody need act on.
@@ -174,7 +176,13 @@ func (a SendMessage) String() string {
 	return a.Message.String() + to
 }
 
-func (a Alarm) String() string         { return fmt.Sprintf("alarm %v: %s", a.Kind, a.Text) }
+func (a Alarm) String() string {
+	if a.Quiet {
+		return fmt.Sprintf("alarm %v, quietly: %s", a.Kind, a.Text)
+	}
+	return fmt.Sprintf("alarm %v: %s", a.Kind, a.Text)
+}
+
 func (a ReportToGroup) String() string { return "tell group: " + a.Report.String() }
 
 func (a Reply) String() string {

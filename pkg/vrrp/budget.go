@@ -1,9 +1,12 @@
 package vrrp
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
-// Bounds on what other nodes, real or forged, can make us write: so many lines
-// of one kind in so long a time.
+// Bounds on what others, real or forged nodes or programs on this one, can make
+// us write: so many lines of one kind in so long a time.
 const (
 	budgetLines  = 6
 	budgetPeriod = time.Minute
@@ -24,7 +27,7 @@ func (s *step) mayTell(kind AlarmKind) bool {
 	b := &s.budgets[kind]
 	if b.since == 0 || s.now-b.since >= budgetPeriod {
 		if b.left > 0 {
-			s.note("%d more lines about other nodes left out in %v", b.left, ms(s.now-b.since))
+			s.note("%d more lines %s left out in the last %v", b.left, about(kind), ms(s.now-b.since))
 		}
 		*b = budget{since: max(s.now, 1)}
 	}
@@ -34,6 +37,13 @@ func (s *step) mayTell(kind AlarmKind) bool {
 	}
 	b.told++
 	return true
+}
+
+func about(kind AlarmKind) string {
+	if kind == aboutHeard {
+		return "about other nodes"
+	}
+	return fmt.Sprintf("of the kind %q", kind)
 }
 
 // noteHeard is a note about what another node said.

@@ -72,24 +72,25 @@ type AlarmKind uint8
 
 // Kinds of alarm.
 const (
-	AlarmVIPs     AlarmKind = iota // a peer's list of addresses differs
-	AlarmInterval                  // a peer's interval differs
-	AlarmRefused                   // well-formed packets of a source are refused
-	AlarmUnheard                   // nothing was ever heard of a configured peer
-	AlarmDigest                    // a vipd peer's configuration differs
-	AlarmOwners                    // two nodes have priority 255
-	AlarmConflict                  // another node is Master too
-	AlarmLost                      // an address vanished without our doing
-	AlarmSend                      // advertisements cannot be sent
-	AlarmLate                      // this node did not run for too long
-	AlarmNoMaster                  // nobody is Master, and this node is drained
-	AlarmReload                    // a reload that cannot be carried over
-	numAlarms                      // not a kind
+	AlarmVIPs      AlarmKind = iota // a peer's list of addresses differs
+	AlarmInterval                   // a peer's interval differs
+	AlarmRefused                    // well-formed packets of a source are refused
+	AlarmUnheard                    // nothing was ever heard of a configured peer
+	AlarmDigest                     // a vipd peer's configuration differs
+	AlarmOwners                     // two nodes have priority 255
+	AlarmConflict                   // another node is Master too
+	AlarmLost                       // an address vanished without our doing
+	AlarmSend                       // advertisements cannot be sent
+	AlarmLate                       // this node did not run for too long
+	AlarmNoMaster                   // nobody is Master, and this node is drained
+	AlarmReload                     // a reload that cannot be carried over
+	AlarmDuplicate                  // another node on the link has an address of ours
+	numAlarms                       // not a kind
 )
 
 var alarmTexts = [numAlarms]string{
 	"addresses differ", "interval differs", "refused", "peer never heard", "configuration differs",
-	"two owners", "conflict", "address lost", "send failed", "late", "no master", "reload",
+	"two owners", "conflict", "address lost", "send failed", "late", "no master", "reload", "duplicate address",
 }
 
 // String returns the kind in a few words.

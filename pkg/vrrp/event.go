@@ -73,6 +73,15 @@ type AddressLost struct {
 	Addr netip.Addr
 }
 
+// AddressDuplicate says that another node on the link has one of our IPv6
+// addresses: duplicate address detection (RFC 4862, Section 5.4) failed. The
+// caller has taken the address away again: the kernel never uses one of which
+// that is known.
+type AddressDuplicate struct {
+	At   time.Duration
+	Addr netip.Addr
+}
+
 // RefreshMissed says that [RefreshAddresses] was not done, since its time had
 // gone by.
 type RefreshMissed struct{ At time.Duration }
@@ -128,6 +137,7 @@ func (e SendFailed) when() time.Duration       { return e.At }
 func (e Track) when() time.Duration            { return e.At }
 func (e Link) when() time.Duration             { return e.At }
 func (e AddressLost) when() time.Duration      { return e.At }
+func (e AddressDuplicate) when() time.Duration { return e.At }
 func (e RefreshMissed) when() time.Duration    { return e.At }
 func (e Reload) when() time.Duration           { return e.At }
 func (e Drain) when() time.Duration            { return e.At }

@@ -170,6 +170,25 @@ func (s *step) addressLost(ev AddressLost) {
 	s.restore()
 }
 
+// addressDuplicate tries an address again that another node on the link was
+// found to have. That may be the Master before us, stopped or killed, whose
+// kernel keeps the address to the end of its lifetime: the next try is after
+// that. The instance stays Master: its other addresses are needed.
+func (s *step) addressDuplicate(ev AddressDuplicate) {
+	if s.state != Master {
+		return
+	}
+	if s.duplicate == 0 || s.now-s.duplicate >= retellInterval {
+		s.duplicate = s.now
+		s.alarm(AlarmDuplicate, netip.Addr{}, "another node on the link has %v: duplicate address detection failed; tried again every %v",
+			ev.Addr, duplicateRetry)
+	}
+	s.set(timerDuplicate, s.now+duplicateRetry)
+}
+
+// duplicateRetry is longer than the kernel keeps an address that nobody renews.
+const duplicateRetry = 3 * time.Second
+
 // comeBack is a Master's part of a late wake-up: no better Master was heard.
 func (s *step) comeBack(late time.Duration) {
 	expired := s.addressesExpired()

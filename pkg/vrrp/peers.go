@@ -146,12 +146,12 @@ func (s *step) raise(c *condition, holds bool, kind AlarmKind, from netip.Addr, 
 }
 
 func (s *step) alarm(kind AlarmKind, from netip.Addr, format string, args ...any) {
-	// What others can cause is bounded: refusals by their table, the rest here.
-	heard := from.IsValid() && from != s.cfg.Local
-	if heard && kind != AlarmRefused && kind != AlarmSend && kind != AlarmUnheard && !s.mayTell(kind) {
-		return
+	a := Alarm{Kind: kind, From: from, Text: fmt.Sprintf(format, args...)}
+	switch kind {
+	case AlarmRefused, AlarmUnheard, AlarmReload: // bounded by their tables, or asked for
+	default:
+		a.Quiet = !s.mayTell(kind)
 	}
-	a := Alarm{kind, from, fmt.Sprintf(format, args...)}
 	s.lastAlarm = TimedAlarm{s.now, a}
 	s.do(a)
 }

@@ -55,6 +55,7 @@ type Router struct {
 	second      int           // packets of the second announcement
 	putBack     time.Duration // when addresses that had vanished were put back last
 	lost        bool          // some vanished again since
+	duplicate   time.Duration // when a duplicate was told of last; 0: never
 
 	peers       []peer
 	refusals    []Refusal
@@ -77,6 +78,7 @@ const (
 	timerSecond                      // Master: second announcement
 	timerPeriodic                    // Master: periodic announcement
 	timerSettle                      // Master: a conflict has calmed down
+	timerDuplicate                   // Master: try an address again that another node had
 	timerUnheard                     // Master: look for peers never heard
 	timerHello                       // Backup, Fault
 	numTimers
@@ -137,6 +139,8 @@ func (s *step) handle(ev Event) {
 		s.link(ev)
 	case AddressLost:
 		s.addressLost(ev)
+	case AddressDuplicate:
+		s.addressDuplicate(ev)
 	case RefreshMissed:
 		s.refreshMissed()
 	case Reload:

@@ -185,6 +185,8 @@ func (p *player) event(name string, args map[string]string) Event {
 		return Link{p.now, !off, args["why"]}
 	case "lost":
 		return AddressLost{p.now, p.addr(args["addr"])}
+	case "duplicate":
+		return AddressDuplicate{p.now, p.addr(args["addr"])}
 	case "missed":
 		return RefreshMissed{p.now}
 	case "reload":

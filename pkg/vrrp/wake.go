@@ -90,6 +90,8 @@ func (s *step) serveOne(k timerKind, at time.Duration) {
 		s.periodicAnnouncement()
 	case timerSettle:
 		s.settle()
+	case timerDuplicate:
+		s.restore()
 	case timerUnheard:
 		s.findUnheard()
 	case timerHello:
