@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -97,7 +98,12 @@ func (n *node) start() {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	n.must(5*time.Second, n.kind+" runs on "+n.name, n.runs)
+	remember(n)
+	if !within(5*time.Second, n.runs) && n.kind == isVipd {
+		n.signal(syscall.SIGQUIT) // its goroutines go to the log
+		time.Sleep(time.Second)
+	}
+	n.must(time.Second, n.kind+" runs on "+n.name, n.runs)
 }
 
 // runs reports whether the daemon is ready for signals.
@@ -172,7 +178,39 @@ func (n *node) wait() {
 
 func (n *node) said() string {
 	text := n.log.String()
-	return fmt.Sprintf("%s on %s said:\n%s", n.kind, n.name, text[max(0, len(text)-6000):])
+	return fmt.Sprintf("%s on %s said:\n%s", n.kind, n.name, text[max(0, len(text)-12000):])
+}
+
+// running is what to end when the test is interrupted.
+var running struct {
+	sync.Mutex
+	nodes map[*node]bool
+}
+
+func remember(n *node) {
+	running.Lock()
+	defer running.Unlock()
+	if running.nodes == nil {
+		running.nodes = map[*node]bool{}
+	}
+	running.nodes[n] = true
+}
+
+// endAllOnSignal leaves nothing behind when the laboratory is interrupted.
+func endAllOnSignal() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
+	go func() {
+		<-signals
+		running.Lock()
+		for n := range running.nodes {
+			n.signal(syscall.SIGKILL)
+			if n.service != nil {
+				_ = n.service.Process.Kill()
+			}
+		}
+		os.Exit(1)
+	}()
 }
 
 func haveKeepalived() bool {

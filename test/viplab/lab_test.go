@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -27,7 +28,12 @@ var (
 
 func run(m *testing.M) int {
 	flag.Parse()
-	runtime.GOMAXPROCS(16) // a thread that returns from the kernel must never wait for another
+	// A thread that returns from the kernel must find a free processor of Go's,
+	// and no thread may be stopped by the garbage collector.
+	runtime.GOMAXPROCS(128)
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(1 << 30)
+	endAllOnSignal()
 	if *whole {
 		_ = flag.Set("test.parallel", strconv.Itoa(*at))
 	}
