@@ -29,8 +29,8 @@ type Process struct {
 	LeaveDelay time.Duration // terminate_delay
 
 	// Thread is called first by Run, on its goroutine: it may give it a thread
-	// of its own. nil: none.
-	Thread func()
+	// of its own, until release. nil: none.
+	Thread func() (release func())
 
 	proc string // instead of /proc, for tests
 }
@@ -39,7 +39,7 @@ type Process struct {
 // a new one within [processScan].
 func (p *Process) Run(ctx context.Context, tell Tell) {
 	if p.Thread != nil {
-		p.Thread()
+		defer p.Thread()()
 	}
 	w, err := newWatcher(ctx, p)
 	if err != nil {

@@ -171,7 +171,7 @@ func TestZombieIsNoProcess(t *testing.T) {
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	onThread := false
 	p := &Process{Name: "svc", Args: []string{"vipd-track-zombie", "3600"}, Match: "exact", Quorum: 1, QuorumMax: -1,
-		LeaveDelay: 200 * time.Millisecond, Thread: func() { onThread = true }}
+		LeaveDelay: 200 * time.Millisecond, Thread: func() func() { onThread = true; return func() {} }}
 	news := collect(t, p.Run)
 	if n := next(t, news, time.Second); !n.Up || !onThread {
 		t.Fatalf("running: %+v, on a thread of its own: %v", n, onThread)

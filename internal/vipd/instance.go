@@ -147,9 +147,11 @@ func newInstance(p *plan, facts linkFacts, h host, log *slog.Logger, rt int) (in
 // goroutine of its own.
 func (in *instance) run() {
 	defer close(in.done)
-	if err := ownThread(in.rt); err != nil {
+	release, err := ownThread(in.rt)
+	if err != nil {
 		in.log.Debug("no real-time priority", "err", err)
 	}
+	defer release()
 	in.start()
 	for !in.ended {
 		in.wait()

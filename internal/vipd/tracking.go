@@ -123,7 +123,7 @@ func (t *tracking) start(thing any, global *keepalived.Global) (func(context.Con
 		p := &track.Process{
 			Name: s.Name, Args: s.Args, Full: s.FullCommand, Match: s.ParamMatch, Quorum: s.Quorum, QuorumMax: s.QuorumMax,
 			ForkDelay: s.ForkDelay, LeaveDelay: s.TerminateDelay,
-			Thread: func() { t.ownThread(s.Name, global) },
+			Thread: func() (release func()) { return t.ownThread(s.Name, global) },
 		}
 		return func(ctx context.Context) { p.Run(ctx, t.tell) }, nil
 	case *keepalived.TrackFile:
@@ -138,11 +138,13 @@ func (t *tracking) start(thing any, global *keepalived.Global) (func(context.Con
 
 // ownThread makes the end of a process known on time on a busy machine too. The
 // instances' own threads go before it where there is room below them.
-func (t *tracking) ownThread(name string, global *keepalived.Global) {
+func (t *tracking) ownThread(name string, global *keepalived.Global) (release func()) {
 	rt := cmp.Or(global.Process.RTPriority, defaultRTPriority)
-	if err := ownThread(max(rt-1, 1)); err != nil {
+	release, err := ownThread(max(rt-1, 1))
+	if err != nil {
 		t.log.Debug("no real-time priority", "process", name, "err", err)
 	}
+	return release
 }
 
 // attemptOf returns one try of a script or probe.

@@ -17,6 +17,10 @@ type descriptor struct {
 	is6     bool
 	raw     bool
 	changed chan struct{} // closed when the descriptor is
+
+	// Of the one goroutine that reads: kept, since an instance reads each time
+	// that it wakes.
+	buf, oob []byte
 }
 
 func (d *descriptor) close() {
@@ -116,16 +120,18 @@ func (d *descriptor) drain(dst []Packet, limit int) []Packet {
 		return dst
 	}
 	_ = rc.Control(func(fd uintptr) {
-		buf, oob := make([]byte, packetMax), make([]byte, 256)
+		if d.buf == nil {
+			d.buf, d.oob = make([]byte, packetMax), make([]byte, 256)
+		}
 		for tries := 0; tries < 2*limit && limit > 0; tries++ {
-			n, oobn, _, from, err := unix.Recvmsg(int(fd), buf, oob, unix.MSG_DONTWAIT)
+			n, oobn, _, from, err := unix.Recvmsg(int(fd), d.buf, d.oob, unix.MSG_DONTWAIT)
 			if err == unix.EAGAIN {
 				return
 			}
 			if err != nil {
 				continue // an error of a packet that was sent; it is told once
 			}
-			if p, ok := d.packet(buf[:n], oob[:oobn], from); ok {
+			if p, ok := d.packet(d.buf[:n], d.oob[:oobn], from); ok {
 				dst = append(dst, p)
 				limit--
 			}
