@@ -2,7 +2,9 @@ package policy
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
+	"slices"
 
 	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/geo"
@@ -10,42 +12,80 @@ import (
 
 // builder writes a Spec out as the nodes of a Policy.
 type builder struct {
+	c      *Compiler
 	p      *Policy
 	ruleOf map[*Rule]int32 // a rule that stands in the tree twice is judged once
 	cidrOf map[netip.Prefix]int
+	nearOf map[*Spec]int32
 	told   map[diag.Diag]bool // what was complained about, since a policy may stand in several places
 	full   bool               // a limit was passed; the rest is left out
 	diags  diag.List
 }
 
 // add appends the tree of spec and returns the number of its root. Depth
-// counts from 1.
-func (b *builder) add(spec *Spec, depth int) int32 {
+// counts from 1; around is the guard of the policy around it.
+func (b *builder) add(spec *Spec, depth int, around int32) int32 {
 	at := int32(len(b.p.nodes))
 	if b.full || b.overLimit(spec, depth) {
 		return at
 	}
-	b.p.nodes = append(b.p.nodes, node{kind: spec.Kind, spec: spec})
+	n := node{kind: spec.Kind, spec: spec, guard: b.guardOf(spec, depth, around)}
+	n.trickle = uint32(math.Round(spec.Trickle * (1 << 16) / 100))
+	if n.trickle > 0 {
+		n.prefix = tricklePrefix(spec.key())
+	}
+	if spec.Kind == KindSite {
+		n.site = b.site(spec)
+		b.guarded(n.guard, n.site)
+	}
+	b.p.nodes = append(b.p.nodes, n)
+	kids := b.kids(spec, depth, n.guard)
+	b.p.nodes[at].kids = kids
+	if spec.Kind == KindNearest && !b.full {
+		b.p.nodes[at].near = b.nearest(spec, kids)
+	}
+	return at
+}
+
+// site returns the index of the site that spec is.
+func (b *builder) site(spec *Spec) int32 {
+	site, ok := b.p.sites.Find(spec.Name)
+	if !ok {
+		b.once(spec.Pos, "", "unknown site %q", spec.Name)
+	}
+	return site
+}
+
+// kids appends the targets of a policy.
+func (b *builder) kids(spec *Spec, depth int, guard int32) []kid {
 	var kids []kid
-	switch spec.Kind {
-	case KindSite:
-		site, ok := b.p.sites.Find(spec.Name)
-		if !ok {
-			b.once(spec.Pos, "", "unknown site %q", spec.Name)
+	for i := range spec.Rules {
+		r := &spec.Rules[i]
+		k := b.kid(spec, r.Use, depth, guard)
+		k.rule, k.strict = b.rule(r), r.Strict
+		kids = append(kids, k)
+	}
+	for _, t := range spec.Targets {
+		k := b.kid(spec, t.Spec, depth, guard)
+		k.weight = t.Weight
+		if spec.Sticky {
+			k.sticky = stickyPrefix(t.Spec.key())
 		}
-		b.p.nodes[at].site = site
-	case KindGeo:
-		for i := range spec.Rules {
-			r := &spec.Rules[i]
-			kids = append(kids, kid{rule: b.rule(r), strict: r.Strict, node: b.add(r.Use, depth+1)})
-		}
-	default:
-		for _, t := range spec.Targets {
-			kids = append(kids, kid{weight: t.Weight, node: b.add(t.Spec, depth+1)})
+		kids = append(kids, k)
+	}
+	return kids
+}
+
+// kid appends one target of a policy.
+func (b *builder) kid(spec, child *Spec, depth int, guard int32) kid {
+	k := kid{node: b.add(child, depth+1, guard), target: b.p.sites.target(spec, child)}
+	if k.target != noTarget {
+		k.gate = gatePrefix(child.key())
+		if !slices.Contains(b.p.targets, k.target) {
+			b.p.targets = append(b.p.targets, k.target)
 		}
 	}
-	b.p.nodes[at].kids = kids
-	return at
+	return k
 }
 
 // overLimit reports a tree that is too deep or too large, once.

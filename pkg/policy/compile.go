@@ -5,6 +5,7 @@ import (
 
 	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/geo"
+	"github.com/geodns-vipd/geodns/pkg/health"
 )
 
 // Policy is one compiled root: what a STEER record names. It never changes and
@@ -16,17 +17,24 @@ type Policy struct {
 	nodes   []node // the tree with every name written out; nodes[0] is the root
 	rules   []matcher
 	cidrs   []netip.Prefix
-	table   *geo.Table // address to class; nil if the client does not matter
-	classes []bitset   // by class, the rules that match
-	noPlace uint32     // class of a client without an address
+	near    []near
+	guards  []string    // names of the policies that have them, by number
+	targets []health.ID // that an operator may override, each once
+
+	plain classing
+	fine  *classing // used while a target is overridden; nil: the plain one will do
 }
 
 // node is one policy or site at its place in the tree.
 type node struct {
-	kind Kind
-	site int32 // index into Sites, of KindSite
-	kids []kid
-	spec *Spec
+	kind    Kind
+	site    int32 // index into Sites, of KindSite
+	near    int32 // index into Policy.near, of KindNearest
+	guard   int32 // the nearest guard above, or noGuard
+	trickle uint32
+	prefix  []byte // hashed for the trickle
+	kids    []kid
+	spec    *Spec
 }
 
 // kid is one target of a node.
@@ -35,6 +43,9 @@ type kid struct {
 	rule   int32 // index into Policy.rules, of KindGeo
 	weight uint32
 	strict bool
+	target health.ID // noTarget: it cannot be overridden
+	gate   []byte    // hashed for the share of target
+	sticky []byte    // hashed for the choice of a sticky policy
 }
 
 // Spec returns the policy as written.
@@ -47,11 +58,11 @@ func (p *Policy) Sites() *Sites { return p.sites }
 func (p *Policy) Index() *geo.Index { return p.index }
 
 // Classes returns the number of different decisions.
-func (p *Policy) Classes() int { return len(p.classes) }
+func (p *Policy) Classes() int { return len(p.plain.classes) }
 
 // Table returns the table from addresses to decisions, which other policies of
 // the same [Compiler] may share; nil if the client does not matter.
-func (p *Policy) Table() *geo.Table { return p.table }
+func (p *Policy) Table() *geo.Table { return p.plain.table }
 
 // Compiler compiles policies against one set of sites and databases, and lets
 // those whose tables turn out equal share one.
@@ -59,6 +70,12 @@ type Compiler struct {
 	sites  *Sites
 	index  *geo.Index
 	tables map[uint64][]*geo.Table
+
+	guard       *GuardSpec // of policies that have none
+	guards      []Guard
+	guardNumber map[*Spec]int32
+	distances   *distances
+	compiled    []*Policy
 }
 
 // NewCompiler returns a compiler. A nil index knows no place.
@@ -66,7 +83,10 @@ func NewCompiler(sites *Sites, index *geo.Index) *Compiler {
 	if index == nil {
 		index = geo.Merge()
 	}
-	return &Compiler{sites: sites, index: index, tables: map[uint64][]*geo.Table{}}
+	return &Compiler{
+		sites: sites, index: index, tables: map[uint64][]*geo.Table{},
+		guardNumber: map[*Spec]int32{}, distances: newDistances(sites),
+	}
 }
 
 // Retain forgets the tables of all policies but the given ones: a compiler that
@@ -88,43 +108,37 @@ func Compile(spec *Spec, sites *Sites, index *geo.Index) (*Policy, diag.List) {
 // Compile compiles one root. The policy is nil if the findings hold an error.
 func (c *Compiler) Compile(spec *Spec) (*Policy, diag.List) {
 	b := builder{
+		c:      c,
 		p:      &Policy{spec: spec, sites: c.sites, index: c.index},
 		ruleOf: map[*Rule]int32{},
 		cidrOf: map[netip.Prefix]int{},
+		nearOf: map[*Spec]int32{},
 		told:   map[diag.Diag]bool{},
 	}
-	b.add(spec, 1)
+	b.add(spec, 1, noGuard)
 	b.checkFields()
+	b.checkGuards()
 	b.warnEmpty()
 	b.diags.Sort()
 	if b.diags.HasErrors() {
 		return nil, b.diags
 	}
-	p := b.p
-	c.classify(p)
-	return p, b.diags
-}
-
-// classify gives every address its class: which rules match it, where rules
-// that lead to the same decision are not told apart. That makes the ranges of
-// the table, and with them the scope of answers, as wide as is true.
-func (c *Compiler) classify(p *Policy) {
-	k := classifier{p: p, byRules: map[string]uint32{}, byDecision: map[string]uint32{}}
-	p.noPlace = k.class(&geo.Place{}, nil)
-	if !p.conditional() {
-		return
+	for i := range c.guards {
+		b.p.guards = append(b.p.guards, c.guards[i].Policy)
 	}
-	p.table = c.share(geo.Compile(c.index, p.cidrs, k.class))
+	c.classify(b.p)
+	c.compiled = append(c.compiled, b.p)
+	return b.p, b.diags
 }
 
-// conditional reports whether any rule asks who the client is.
+// conditional reports whether anything asks who the client is.
 func (p *Policy) conditional() bool {
 	for i := range p.rules {
 		if p.rules[i].rule.Conditional() {
 			return true
 		}
 	}
-	return false
+	return len(p.near) > 0
 }
 
 // share returns a table equal to t that was made before, or t.
@@ -137,47 +151,4 @@ func (c *Compiler) share(t *geo.Table) *geo.Table {
 	}
 	c.tables[h] = append(c.tables[h], t)
 	return t
-}
-
-// classifier hands out class numbers.
-type classifier struct {
-	p          *Policy
-	byRules    map[string]uint32 // by the set of matching rules
-	byDecision map[string]uint32 // by the canonical form of the decision
-	scratch    []byte
-}
-
-// class is the geo.Classifier of the policy.
-func (k *classifier) class(place *geo.Place, cidrs []int) uint32 {
-	c := client{place, cidrs}
-	k.scratch = append(k.scratch[:0], make([]byte, (len(k.p.rules)+7)/8)...)
-	for i := range k.p.rules {
-		if k.p.rules[i].matches(c) {
-			k.scratch[i/8] |= 1 << (i % 8)
-		}
-	}
-	if class, ok := k.byRules[string(k.scratch)]; ok {
-		return class
-	}
-	matching := k.p.matching(c)
-	decision := string(k.p.decision(matching))
-	class, ok := k.byDecision[decision]
-	if !ok {
-		class = uint32(len(k.p.classes))
-		k.byDecision[decision] = class
-		k.p.classes = append(k.p.classes, matching)
-	}
-	k.byRules[string(k.scratch)] = class
-	return class
-}
-
-// matching returns the set of rules that match a client.
-func (p *Policy) matching(c client) bitset {
-	var out bitset
-	for i := range p.rules {
-		if p.rules[i].matches(c) {
-			out = out.with(i)
-		}
-	}
-	return out
 }

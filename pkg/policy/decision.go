@@ -10,29 +10,43 @@ import (
 // decision is brought into a canonical form first. That form is a list, read
 // as "the first that is up", of
 //
-//	a site
+//	a site     under the guard that is the nearest above it
 //	weighted   lists with their weights
+//	sticky     the same, with the names that are hashed
+//	all        lists of which each is served
+//	trickle    lists of which the second gets a part of the clients
+//	few        lists that are down as a whole while few of them are up
 //	strict     a list after which the evaluation ends, up or down
 //
-// Each step to it keeps the result of Pick for every snapshot and every draw;
-// TestEqualDecisionsPickAlike holds it to that:
+// Each step to it keeps the result of Pick for every draw and every snapshot
+// that overrides no target of a policy; TestEqualDecisionsPickAlike holds it
+// to that:
 //
 //   - A list within a list is part of it, and so is a weighted choice of one:
-//     Pick draws only where there are two or more to draw from.
+//     Pick draws only where there are two or more to draw from. The order that
+//     a nearest policy has for the client is such a list.
 //   - What stands after an item that is never down, because it is strict or
 //     has a strict part, is never reached.
-//   - A site that stood earlier in the list is down when the later place is
-//     reached, so it is left out there. Not within a strict list: all_down
-//     serves that one by itself, and may then reach the site.
+//   - A site that stood earlier in the list under the same guard is down when
+//     the later place is reached, so it is left out there. Not within a strict
+//     list: all_down serves that one by itself, and may then reach the site.
+//     And not after few: there it may have been up.
 //   - Targets of weight 0 follow after all the others are down, with equal
 //     shares, unless something strict must be judged before.
 //   - A strict list that is the whole decision is the same without strict:
 //     all_down speaks for the same sites either way.
+//
+// The fine form holds for every snapshot: each target that can be overridden
+// stays an item of its own, and nothing is left out.
 type item struct {
 	kind    itemKind
-	site    int32
-	lists   [][]item // one of a strict item, several of a weighted one
-	weights []uint32
+	site    int32    // of a site
+	guard   int32    // of a site
+	lists   [][]item // one of a strict item and of a target, several of the others
+	weights []uint32 // of weighted and sticky
+	names   [][]byte // of sticky, and of trickle its own alone
+	of      *node    // of few
+	number  uint32   // of all: the most addresses; of trickle: its part; of few: how many are needed; of a target: its ID
 }
 
 type itemKind byte
@@ -40,34 +54,103 @@ type itemKind byte
 const (
 	siteItem     itemKind = 's'
 	weightedItem itemKind = 'w'
+	stickyItem   itemKind = 'k'
+	allItem      itemKind = 'a'
+	trickleItem  itemKind = 't'
+	fewItem      itemKind = 'f'
 	strictItem   itemKind = 'x'
+	targetItem   itemKind = 'o'
 )
 
-// decision returns the canonical form of the decision for a set of matching
-// rules, as bytes that are equal exactly if the forms are.
-func (p *Policy) decision(matching bitset) []byte {
-	list := p.specialise(0, matching)
-	for len(list) == 1 && list[0].kind == strictItem {
-		list = list[0].lists[0]
-	}
-	return appendList(nil, prune(list, nil))
+// decided is a decision in its canonical form.
+type decided struct {
+	form   []byte // equal exactly if the decisions are
+	list   []item
+	hashed bool // it asks for the client's network
 }
 
-// specialise returns what is left of a node for a set of matching rules.
-func (p *Policy) specialise(at int32, matching bitset) []item {
-	n := &p.nodes[at]
-	switch n.kind {
-	case KindSite:
-		return []item{{kind: siteItem, site: n.site}}
-	case KindWeighted:
-		return p.specialiseWeighted(n, matching)
+// decide returns the decision for a class.
+func (p *Policy) decide(of *class, fine bool) decided {
+	s := specialiser{p, of, fine}
+	list := s.node(0)
+	if !fine {
+		for len(list) == 1 && list[0].kind == strictItem {
+			list = list[0].lists[0]
+		}
+		list = s.prune(list, nil)
 	}
+	return decided{appendList(nil, list), list, hasKind(list, stickyItem) || hasKind(list, trickleItem)}
+}
+
+// specialiser finds what is left of a policy for one class.
+type specialiser struct {
+	p    *Policy
+	of   *class
+	fine bool
+}
+
+// node returns what is left of a node.
+func (s *specialiser) node(at int32) []item {
+	n := &s.p.nodes[at]
+	switch {
+	case n.kind == KindSite:
+		return []item{{kind: siteItem, site: n.site, guard: n.guard}}
+	case n.kind == KindGeo:
+		return s.rules(n)
+	}
+	// Targets without any candidate are never up, so they go.
+	all := item{kind: weightedItem, of: n}
+	for i := range s.candidates(n) {
+		k := &n.kids[i]
+		if list := s.kid(k); len(list) > 0 {
+			all.lists = append(all.lists, list)
+			all.weights = append(all.weights, k.weight)
+			all.names = append(all.names, k.sticky)
+		}
+	}
+	if n.spec.MinHealthy > 1 && len(all.lists) > 0 {
+		all.kind, all.number = fewItem, uint32(n.spec.MinHealthy)
+		return []item{all}
+	}
+	switch n.kind {
+	case KindWeighted:
+		return s.weighted(n, all)
+	case KindAll:
+		return s.all(n, all)
+	}
+	return s.first(n, all)
+}
+
+// candidates yields the kids that a node tries, in order.
+func (s *specialiser) candidates(n *node) func(yield func(int) bool) {
+	return func(yield func(int) bool) {
+		for j := range n.count(s.of) {
+			if !yield(n.candidate(s.of, j)) {
+				return
+			}
+		}
+	}
+}
+
+// kid returns what is left of a target.
+func (s *specialiser) kid(k *kid) []item {
+	list := s.node(k.node)
+	if s.fine && k.target != noTarget {
+		return []item{{kind: targetItem, number: uint32(k.target), lists: [][]item{list}}}
+	}
+	return list
+}
+
+// rules returns what is left of a geo node: the targets of the rules that
+// match.
+func (s *specialiser) rules(n *node) []item {
 	var out []item
-	for _, k := range n.kids {
-		if n.kind == KindGeo && !matching.has(int(k.rule)) {
+	for i := range n.kids {
+		k := &n.kids[i]
+		if !s.of.rules.has(int(k.rule)) {
 			continue
 		}
-		list := p.specialise(k.node, matching)
+		list := s.kid(k)
 		if k.strict && !neverDown(list) {
 			list = []item{{kind: strictItem, lists: [][]item{list}}}
 		}
@@ -79,35 +162,60 @@ func (p *Policy) specialise(at int32, matching bitset) []item {
 	return out
 }
 
-// specialiseWeighted returns what is left of a weighted node. Targets without
-// any candidate are never up, so they go.
-func (p *Policy) specialiseWeighted(n *node, matching bitset) []item {
-	all := item{kind: weightedItem}
-	strict := false
-	for _, k := range n.kids {
-		list := p.specialise(k.node, matching)
-		if len(list) == 0 {
-			continue
-		}
-		strict = strict || hasStrict(list)
-		all.lists = append(all.lists, list)
-		all.weights = append(all.weights, k.weight)
+// first returns the lists behind one another, which is what failover and
+// nearest are.
+func (s *specialiser) first(n *node, all item) []item {
+	if n.trickle > 0 && len(all.lists) > 1 {
+		return []item{{kind: trickleItem, number: n.trickle, names: [][]byte{n.prefix}, lists: all.lists}}
 	}
-	if strict {
+	var out []item
+	for _, list := range all.lists {
+		out = append(out, list...)
+		if neverDown(list) {
+			break
+		}
+	}
+	return out
+}
+
+func (s *specialiser) all(n *node, all item) []item {
+	if len(all.lists) == 0 {
+		return nil
+	}
+	return []item{{kind: allItem, number: uint32(n.most()), lists: all.lists}}
+}
+
+// weighted returns what is left of a weighted node: those with a weight, and
+// behind them the others with equal shares.
+func (s *specialiser) weighted(n *node, all item) []item {
+	kind := weightedItem
+	if n.spec.Sticky {
+		kind = stickyItem
+	}
+	all.kind, all.of = kind, nil
+	if s.fine || hasKind(all.lists, strictItem) {
 		return all.collapse()
 	}
-	first, last := item{kind: weightedItem}, item{kind: weightedItem}
+	first, last := item{kind: kind}, item{kind: kind}
 	for i, w := range all.weights {
 		if w > 0 {
-			first.lists, first.weights = append(first.lists, all.lists[i]), append(first.weights, w)
+			first.take(&all, i, w)
 		} else {
-			last.lists, last.weights = append(last.lists, all.lists[i]), append(last.weights, 1)
+			last.take(&all, i, 1)
 		}
 	}
 	return append(first.collapse(), last.collapse()...)
 }
 
-// collapse returns a weighted item as a list: a choice of one is that one.
+// take adds the i-th list of another item.
+func (it *item) take(from *item, i int, weight uint32) {
+	it.lists = append(it.lists, from.lists[i])
+	it.weights = append(it.weights, weight)
+	it.names = append(it.names, from.names[i])
+}
+
+// collapse returns an item of several lists as a list: a choice of one is that
+// one.
 func (it item) collapse() []item {
 	switch len(it.lists) {
 	case 0:
@@ -122,59 +230,101 @@ func (it item) collapse() []item {
 // lets it go on after it.
 func neverDown(list []item) bool {
 	return slices.ContainsFunc(list, func(it item) bool {
-		return it.kind == strictItem || it.kind == weightedItem && slices.ContainsFunc(it.lists, neverDown)
+		switch it.kind {
+		case strictItem:
+			return true
+		case fewItem, targetItem:
+			return false // down whatever is strict in it
+		}
+		return slices.ContainsFunc(it.lists, neverDown)
 	})
 }
 
-// hasStrict reports whether a strict item stands anywhere in a list.
-func hasStrict(list []item) bool {
-	return slices.ContainsFunc(list, func(it item) bool {
-		return it.kind == strictItem || slices.ContainsFunc(it.lists, hasStrict)
-	})
+// hasKind reports whether an item of a kind stands anywhere in a list, or in
+// any of several.
+func hasKind[L []item | [][]item](lists L, kind itemKind) bool {
+	switch lists := any(lists).(type) {
+	case []item:
+		return slices.ContainsFunc(lists, func(it item) bool {
+			return it.kind == kind || it.kind == fewItem && it.of.hashes(kind) || hasKind(it.lists, kind)
+		})
+	case [][]item:
+		return slices.ContainsFunc(lists, func(list []item) bool { return hasKind(list, kind) })
+	}
+	return false
+}
+
+// hashes reports whether a node of few targets is of a kind that asks for the
+// client's network.
+func (n *node) hashes(kind itemKind) bool {
+	return kind == stickyItem && n.spec.Sticky || kind == trickleItem && n.trickle > 0
 }
 
 // prune leaves out the sites that are known to be down when their place in the
 // list is reached: those in down, and those that stood before. The list passed
 // in is left alone.
-func prune(list []item, down bitset) []item {
+func (s *specialiser) prune(list []item, down bitset) []item {
 	down = slices.Clone(down)
 	var out []item
 	for _, it := range list {
 		switch it.kind {
 		case siteItem:
-			if !down.has(int(it.site)) {
+			if !down.has(s.place(it)) {
 				out = append(out, it)
 			}
 		case strictItem:
-			out = append(out, item{kind: strictItem, lists: [][]item{prune(it.lists[0], nil)}})
-		case weightedItem:
-			out = append(out, pruneWeighted(it, down)...)
+			out = append(out, item{kind: strictItem, lists: [][]item{s.prune(it.lists[0], nil)}})
+		default:
+			out = append(out, s.pruneLists(it, down)...)
 		}
-		down = withSites(down, it)
+		down = s.withSites(down, it)
 	}
 	return out
 }
 
-// pruneWeighted prunes each target of a weighted item. What is left of it may
-// be a list again, of which nothing stands twice.
-func pruneWeighted(it item, down bitset) []item {
-	out := item{kind: weightedItem}
+// place is the number of a site under its guard.
+func (s *specialiser) place(it item) int {
+	return int(it.guard+1)*s.p.sites.Len() + int(it.site)
+}
+
+// pruneLists prunes each list of an item. What is left of it may be a list
+// again, of which nothing stands twice.
+func (s *specialiser) pruneLists(it item, down bitset) []item {
+	out := it
+	out.lists, out.weights, out.names = nil, nil, nil
 	for i, list := range it.lists {
-		if left := prune(list, down); len(left) > 0 {
-			out.lists, out.weights = append(out.lists, left), append(out.weights, it.weights[i])
+		left := s.prune(list, down)
+		if len(left) == 0 {
+			continue
 		}
+		out.lists = append(out.lists, left)
+		if it.weights != nil {
+			out.weights = append(out.weights, it.weights[i])
+		}
+		if it.names != nil && it.kind != trickleItem {
+			out.names = append(out.names, it.names[i])
+		}
+	}
+	switch {
+	case it.kind == trickleItem:
+		out.names = it.names
+	case (it.kind == fewItem || it.kind == allItem) && len(out.lists) > 0:
+		return []item{out}
 	}
 	return out.collapse()
 }
 
-// withSites adds the sites of an item to a set.
-func withSites(set bitset, it item) bitset {
-	if it.kind == siteItem {
-		return set.with(int(it.site))
+// withSites adds to a set the sites that are down when an item is.
+func (s *specialiser) withSites(set bitset, it item) bitset {
+	switch it.kind {
+	case siteItem:
+		return set.with(s.place(it))
+	case fewItem:
+		return set
 	}
 	for _, list := range it.lists {
 		for _, inner := range list {
-			set = withSites(set, inner)
+			set = s.withSites(set, inner)
 		}
 	}
 	return set
@@ -188,15 +338,42 @@ func appendList(b []byte, list []item) []byte {
 		b = append(b, byte(it.kind))
 		if it.kind == siteItem {
 			b = binary.AppendUvarint(b, uint64(it.site))
+			b = binary.AppendUvarint(b, uint64(it.guard+1))
 			continue
 		}
+		b = it.appendHead(b)
 		b = binary.AppendUvarint(b, uint64(len(it.lists)))
 		for i, inner := range it.lists {
-			if it.kind == weightedItem {
+			if it.weights != nil {
 				b = binary.AppendUvarint(b, uint64(it.weights[i]))
+			}
+			if it.kind == stickyItem || it.kind == fewItem {
+				b = appendBytes(b, it.names[i])
 			}
 			b = appendList(b, inner)
 		}
 	}
 	return b
+}
+
+// appendHead appends what an item has beside its lists.
+func (it *item) appendHead(b []byte) []byte {
+	switch it.kind {
+	case allItem, trickleItem, fewItem, targetItem:
+		b = binary.AppendUvarint(b, uint64(it.number))
+	}
+	switch it.kind {
+	case trickleItem:
+		b = appendBytes(b, it.names[0])
+	case fewItem:
+		b = append(b, byte(it.of.kind))
+		b = binary.AppendUvarint(b, uint64(it.of.most()))
+		b = binary.AppendUvarint(b, uint64(it.of.trickle))
+		b = appendBytes(b, it.of.prefix)
+	}
+	return b
+}
+
+func appendBytes(b, text []byte) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }

@@ -45,7 +45,7 @@ func TestDecisionsComeIntoOneForm(t *testing.T) {
 			if p == nil {
 				t.Fatal(diags.Err())
 			}
-			got := show(p, parseDecision(t, p.decision(p.classes[p.noPlace])))
+			got := show(p, parseDecision(t, p.decide(&p.plain.classes[p.plain.noPlace], false).form))
 			if got != c.want {
 				t.Errorf("%s: got %q, want %q", c.spec, got, c.want)
 			}
@@ -116,60 +116,100 @@ func eu(use *Spec) Rule     { return Rule{Continents: []string{"EU"}, Use: use} 
 func show(p *Policy, list []item) string {
 	var parts []string
 	for _, it := range list {
-		switch it.kind {
-		case siteItem:
+		if it.kind == siteItem {
 			parts = append(parts, p.sites.At(it.site).Name)
-		case strictItem:
-			parts = append(parts, "x("+show(p, it.lists[0])+")")
-		case weightedItem:
-			var inner []string
-			for i, l := range it.lists {
-				inner = append(inner, fmt.Sprintf("%d:%s", it.weights[i], show(p, l)))
-			}
-			parts = append(parts, "w("+strings.Join(inner, " ")+")")
+			continue
 		}
+		var inner []string
+		for i, l := range it.lists {
+			text := show(p, l)
+			switch it.kind {
+			case weightedItem, stickyItem:
+				text = fmt.Sprintf("%d:%s", it.weights[i], text)
+			case allItem, trickleItem, fewItem:
+				text = "[" + text + "]"
+			}
+			inner = append(inner, text)
+		}
+		name := map[itemKind]string{strictItem: "x", weightedItem: "w", stickyItem: "sticky", allItem: "all", trickleItem: "trickle", fewItem: "few"}[it.kind]
+		if it.number > 0 {
+			name += fmt.Sprint(it.number)
+		}
+		parts = append(parts, name+"("+strings.Join(inner, " ")+")")
 	}
 	return strings.Join(parts, " ")
 }
 
-// parseDecision reads the bytes of a decision back, which also shows that no
+// decisionReader reads the bytes of a decision back, which also shows that no
 // two forms can have the same.
+type decisionReader struct {
+	t *testing.T
+	b []byte
+}
+
 func parseDecision(t *testing.T, b []byte) []item {
 	t.Helper()
-	number := func() uint64 {
-		n, size := binary.Uvarint(b)
-		if size <= 0 {
-			t.Fatalf("decision is cut short")
-		}
-		b = b[size:]
-		return n
-	}
-	var read func() []item
-	read = func() []item {
-		var out []item
-		for range number() {
-			it := item{kind: itemKind(b[0])}
-			b = b[1:]
-			if it.kind == siteItem {
-				it.site = int32(number())
-				out = append(out, it)
-				continue
-			}
-			for range number() {
-				if it.kind == weightedItem {
-					it.weights = append(it.weights, uint32(number()))
-				}
-				it.lists = append(it.lists, read())
-			}
-			out = append(out, it)
-		}
-		return out
-	}
-	out := read()
-	if len(b) > 0 {
-		t.Fatalf("decision has %d bytes too many", len(b))
+	r := &decisionReader{t, b}
+	out := r.list()
+	if len(r.b) > 0 {
+		t.Fatalf("decision has %d bytes too many", len(r.b))
 	}
 	return out
+}
+
+func (r *decisionReader) number() uint64 {
+	n, size := binary.Uvarint(r.b)
+	if size <= 0 {
+		r.t.Fatalf("decision is cut short")
+	}
+	r.b = r.b[size:]
+	return n
+}
+
+func (r *decisionReader) bytes(n uint64) []byte {
+	out := r.b[:n]
+	r.b = r.b[n:]
+	return out
+}
+
+func (r *decisionReader) list() []item {
+	var out []item
+	for range r.number() {
+		it := item{kind: itemKind(r.bytes(1)[0])}
+		if it.kind == siteItem {
+			it.site, it.guard = int32(r.number()), int32(r.number())-1
+			out = append(out, it)
+			continue
+		}
+		r.head(&it)
+		for range r.number() {
+			if it.kind == weightedItem || it.kind == stickyItem || it.kind == fewItem {
+				it.weights = append(it.weights, uint32(r.number()))
+			}
+			if it.kind == stickyItem || it.kind == fewItem {
+				it.names = append(it.names, r.bytes(r.number()))
+			}
+			it.lists = append(it.lists, r.list())
+		}
+		out = append(out, it)
+	}
+	return out
+}
+
+func (r *decisionReader) head(it *item) {
+	switch it.kind {
+	case allItem, trickleItem, fewItem, targetItem:
+		it.number = uint32(r.number())
+	}
+	switch it.kind {
+	case trickleItem:
+		it.names = [][]byte{r.bytes(r.number())}
+	case fewItem:
+		r.bytes(1)
+		r.number()
+		r.number()
+		r.bytes(r.number())
+	}
 }
 
 func addrs(texts ...string) []netip.Addr {

@@ -18,10 +18,10 @@ var world = []struct {
 	prefix string
 	place  geo.Place
 }{
-	{"10.0.0.0/10", geo.Place{Continent: "EU", Country: "DE", City: "Berlin", CityID: 1, ASN: 1}},
+	{"10.0.0.0/10", geo.Place{Continent: "EU", Country: "DE", City: "Berlin", CityID: 1, ASN: 1, HasLocation: true, Lat: 52, Lon: 13}},
 	{"10.64.0.0/10", geo.Place{Continent: "EU", Country: "GB", Subdivisions: []string{"GB-ENG", "GB-OXF"}, City: "Boxford", CityID: 2}},
 	{"10.64.128.0/17", geo.Place{Continent: "EU", Country: "GB", Subdivisions: []string{"GB-SCT"}, ASN: 2}},
-	{"10.128.0.0/9", geo.Place{Continent: "NA", Country: "US", City: "Ashburn", CityID: 3, ASN: 1}},
+	{"10.128.0.0/9", geo.Place{Continent: "NA", Country: "US", City: "Ashburn", CityID: 3, ASN: 1, HasLocation: true, Lat: 39, Lon: -77}},
 	{"192.0.2.0/24", geo.Place{Continent: "AS", Country: "SG"}},
 	{"2001:db8::/33", geo.Place{Continent: "EU", Country: "DE"}},
 	{"2001:db8:8000::/34", geo.Place{Continent: "AS", Country: "SG", ASN: 2}},
@@ -46,8 +46,8 @@ func worldIndex() *geo.Index {
 }
 
 // drawSites returns two to five sites named a, b, … with one to three
-// addresses.
-func drawSites(t *rapid.T) *Sites {
+// addresses, each somewhere.
+func drawSites(t *rapid.T) []SiteSpec {
 	pool := []string{"192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1", "2001:db8::2", "2001:db8::3"}
 	var specs []SiteSpec
 	for i := range rapid.IntRange(2, 5).Draw(t, "sites") {
@@ -55,36 +55,95 @@ func drawSites(t *rapid.T) *Sites {
 		for _, text := range rapid.SliceOfNDistinct(rapid.SampledFrom(pool), 1, 3, rapid.ID[string]).Draw(t, "addresses") {
 			s.Addrs = append(s.Addrs, netip.MustParseAddr(text))
 		}
+		s.Location = &Location{
+			Lat: rapid.SampledFrom([]float64{50, 39, 1}).Draw(t, "lat"), Lon: rapid.SampledFrom([]float64{8, -77, 104}).Draw(t, "lon"),
+		}
 		specs = append(specs, s)
 	}
-	return NewSites(specs)
+	return specs
 }
 
-// drawSpec returns a random tree.
-func drawSpec(t *rapid.T, sites *Sites, depth int) *Spec {
+// randomWorld is a random configuration with the policy that a STEER names.
+type randomWorld struct {
+	sites *Sites
+	spec  *Spec
+	named []*Spec
+	specs []SiteSpec
+}
+
+func drawWorld(t *rapid.T, depth int) *randomWorld {
+	w := &randomWorld{specs: drawSites(t)}
+	w.spec = w.draw(t, depth)
+	w.spec.AllDown = drawAllDown(t)
+	w.sites = NewSites(w.specs, w.named...)
+	return w
+}
+
+// draw returns a random tree. Some policies have names, so that their targets
+// can be overridden, and some stand in it several times.
+func (w *randomWorld) draw(t *rapid.T, depth int) *Spec {
 	kind := KindSite
 	if depth > 0 {
-		kind = rapid.SampledFrom([]Kind{KindSite, KindFailover, KindWeighted, KindGeo, KindGeo}).Draw(t, "kind")
+		kind = rapid.SampledFrom([]Kind{KindSite, KindSite, KindFailover, KindWeighted, KindGeo, KindGeo, KindNearest, KindAll}).Draw(t, "kind")
+		if len(w.named) > 0 && rapid.IntRange(0, 5).Draw(t, "again") == 0 {
+			return rapid.SampledFrom(w.named).Draw(t, "named")
+		}
+	}
+	if kind == KindSite {
+		return site(rapid.SampledFrom(w.specs).Draw(t, "site").Name)
 	}
 	s := &Spec{Kind: kind, Pos: diag.Pos{File: "random", Line: 1}}
 	switch kind {
-	case KindSite:
-		s.Name = sites.At(int32(rapid.IntRange(0, sites.Len()-1).Draw(t, "site"))).Name
 	case KindGeo:
 		for range rapid.IntRange(1, 4).Draw(t, "rules") {
 			r := drawRule(t)
-			r.Use = drawSpec(t, sites, depth-1)
+			r.Use = w.draw(t, depth-1)
 			s.Rules = append(s.Rules, r)
 		}
+	case KindNearest:
+		w.nearest(t, s)
 	default:
 		for range rapid.IntRange(1, 3).Draw(t, "targets") {
 			s.Targets = append(s.Targets, Target{
-				Spec:   drawSpec(t, sites, depth-1),
+				Spec:   w.draw(t, depth-1),
 				Weight: rapid.SampledFrom([]uint32{0, 0, 1, 2, 3}).Draw(t, "weight"),
 			})
 		}
 	}
+	drawModifiers(t, s)
+	if rapid.IntRange(0, 2).Draw(t, "has a name") == 0 {
+		s.Name = fmt.Sprint("p", len(w.named))
+		w.named = append(w.named, s)
+	}
 	return s
+}
+
+func (w *randomWorld) nearest(t *rapid.T, s *Spec) {
+	some := rapid.SliceOfNDistinct(rapid.SampledFrom(w.specs), 1, len(w.specs), func(s SiteSpec) string { return s.Name })
+	for _, of := range some.Draw(t, "sites") {
+		s.Targets = append(s.Targets, Target{
+			Spec: site(of.Name), Bias: rapid.SampledFrom([]int8{0, 0, 0, 30, 90, -50, -99}).Draw(t, "bias"),
+		})
+	}
+	s.Limit = rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "limit")
+}
+
+func drawModifiers(t *rapid.T, s *Spec) {
+	some := func(what string) bool { return rapid.IntRange(0, 3).Draw(t, what) == 0 }
+	if s.Kind != KindGeo && some("min_healthy") {
+		s.MinHealthy = rapid.IntRange(1, max(1, len(s.Targets))).Draw(t, "min_healthy")
+	}
+	switch {
+	case s.Kind == KindAll && some("max"):
+		s.Max = rapid.IntRange(1, 3).Draw(t, "max")
+	case s.Kind == KindWeighted:
+		s.Sticky = rapid.Bool().Draw(t, "sticky")
+	case s.Kind == KindFailover && some("trickle"):
+		s.Trickle = rapid.SampledFrom([]float64{0.1, 10, 50}).Draw(t, "trickle")
+	}
+	if some("guard") {
+		s.Guard = &GuardSpec{MaxRemoved: 50}
+	}
 }
 
 func drawRule(t *rapid.T) Rule {
@@ -108,23 +167,39 @@ func drawRule(t *rapid.T) Rule {
 	return r
 }
 
-// drawHealth returns a snapshot in which a good part is down in some way.
-func drawHealth(t *rapid.T, sites *Sites) *health.Snapshot {
-	snap := health.NewSnapshot(len(sites.Subjects()))
-	entry := rapid.Custom(func(t *rapid.T) health.Entry {
-		return health.Entry{
-			Up:     rapid.Bool().Draw(t, "up"),
-			Forced: rapid.SampledFrom([]health.Forced{0, 0, 0, 0, health.ForcedDown, health.ForcedUp}).Draw(t, "forced"),
-			Share: rapid.SampledFrom([]uint16{health.FullShare, health.FullShare, health.FullShare,
-				0, 1, 1000, health.FullShare / 2}).Draw(t, "share"),
-		}
-	})
-	for i := range snap.Len() {
-		if rapid.Bool().Draw(t, "touched") {
-			snap = snap.With(health.ID(i), entry.Draw(t, "entry"))
+// drawHealth returns a snapshot in which a good part is down in some way; with
+// targets, policies' targets too.
+func drawHealth(t *rapid.T, p *Policy, targets bool) *health.Snapshot {
+	subjects := p.sites.Subjects()
+	snap := health.NewSnapshot(len(subjects))
+	for _, s := range subjects {
+		if rapid.Bool().Draw(t, "touched") && (targets || s.Policy == "") {
+			e := drawEntry(t)
+			e.Up = e.Up || s.Policy != ""
+			snap = snap.With(s.ID, e)
 		}
 	}
+	for g := range p.guards {
+		var kept []health.ID
+		for i := range p.sites.Len() {
+			if rapid.IntRange(0, 3).Draw(t, "kept") == 0 {
+				kept = append(kept, p.sites.At(int32(i)).ID)
+			}
+		}
+		snap = snap.WithKept(g, kept...)
+	}
 	return snap
+}
+
+func drawEntry(t *rapid.T) health.Entry {
+	return health.Entry{
+		Up:     rapid.Bool().Draw(t, "up"),
+		Held:   rapid.IntRange(0, 3).Draw(t, "held") == 0,
+		Forced: rapid.SampledFrom([]health.Forced{0, 0, 0, 0, health.ForcedDown, health.ForcedUp}).Draw(t, "forced"),
+		Share: rapid.SampledFrom([]uint16{health.FullShare, health.FullShare, health.FullShare,
+			0, 1, 20000, health.FullShare / 2}).Draw(t, "share"),
+		Horizon: rapid.SampledFrom([]uint16{1, 5, 30, health.NoHorizon}).Draw(t, "horizon"),
+	}
 }
 
 // drawClient returns an address at or near a border of the world.

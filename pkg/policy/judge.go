@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"net/netip"
-
 	"github.com/geodns-vipd/geodns/pkg/health"
 )
 
@@ -19,22 +17,63 @@ const (
 type manner uint8
 
 const (
-	byHealth     manner = iota // checks, force and drain
-	ignoreChecks               // last resort: force down and drain are honoured
+	byHealth     manner = iota // checks, force, drain and shares
+	withHeld                   // what has recovered but is held back counts as up too
+	ignoreChecks               // last resort: force down and drain are honoured, parts of clients are not
 	everything                 // nothing is left even so: all are up
 )
 
 // walk is one evaluation. Judging needs no draw and visits each node at most
-// once a manner; choosing then follows one path.
+// once a manner; choosing then follows one path, or several of an all.
 type walk struct {
-	p        *Policy
-	in       *Input
-	matching bitset     // the rules that match the client
-	judged   []judgment // by node; of a node judged in this manner alone
-	manner   manner
-	strict   int32  // target of the strict rule that ended the evaluation
-	depth    int    // of the trace
-	client   client // of the trace
+	p       *Policy
+	in      *Input
+	out     *Choice
+	class   *class     // rules and orders of the client
+	judged  []judgment // by node; of a node judged in this manner alone
+	manner  manner
+	lenient int    // above 0: below a target that is forced up, checks do not count
+	held    bool   // something was down only because it is held back
+	hashed  bool   // the choice depends on the client's network
+	strict  int32  // target of the strict rule that ended the evaluation
+	depth   int    // of the trace
+	client  client // of the trace
+}
+
+// lastResort reports whether the manner is one in which all counts as up.
+func (w *walk) lastResort() bool { return w.manner >= ignoreChecks }
+
+// count returns how many candidates a node has for a class.
+func (n *node) count(of *class) int {
+	if n.kind == KindNearest {
+		return len(of.orders[n.near])
+	}
+	return len(n.kids)
+}
+
+// candidate returns the kid that is tried j-th.
+func (n *node) candidate(of *class, j int) int {
+	if n.kind == KindNearest {
+		return int(of.orders[n.near][j])
+	}
+	return j
+}
+
+// most returns how many addresses an all node answers at most.
+func (n *node) most() int {
+	if n.spec.Max > 0 {
+		return n.spec.Max
+	}
+	return DefaultMax
+}
+
+// needs returns how many kids must be up. In a last resort any will do: there
+// is nothing better to leave room for.
+func (w *walk) needs(n *node) int {
+	if w.lastResort() {
+		return 1
+	}
+	return max(1, n.spec.MinHealthy)
 }
 
 // judge judges a node and what is below it, as far as that matters.
@@ -44,11 +83,11 @@ func (w *walk) judge(at int32) verdict {
 	var j judgment
 	switch n.kind {
 	case KindSite:
-		j = w.judgeSite(w.p.sites.At(n.site))
-	case KindFailover:
-		j = w.judgeFailover(n)
-	case KindWeighted:
-		j = w.judgeWeighted(n)
+		j = w.judgeSite(n, w.p.sites.At(n.site))
+	case KindFailover, KindNearest:
+		j = w.judgeFirst(n)
+	case KindWeighted, KindAll:
+		j = w.judgeAll(n)
 	case KindGeo:
 		j = w.judgeGeo(n)
 	}
@@ -57,14 +96,69 @@ func (w *walk) judge(at int32) verdict {
 	return j.verdict
 }
 
-// judgeFailover takes the first that is up.
-func (w *walk) judgeFailover(n *node) judgment {
-	for i := range n.kids {
-		if v := w.judge(n.kids[i].node); v != down {
-			return w.taken(n, i, v)
+// kid judges one target of a node. The operator may have decided about it, in
+// this policy alone.
+func (w *walk) kid(n *node, i int) verdict {
+	k := &n.kids[i]
+	if k.target == noTarget || w.manner == everything {
+		return w.judge(k.node)
+	}
+	e := w.consult(k.target)
+	if !w.mayBeServed(e, k.gate) {
+		w.judged[k.node] = judgment{}
+		w.traceOverridden(n, i, e)
+		return down
+	}
+	if e.Forced != health.ForcedUp {
+		return w.judge(k.node)
+	}
+	w.lenient++
+	v := w.judge(k.node)
+	w.lenient--
+	return v
+}
+
+// judgeFirst takes the first that is up. With a trickle some clients have the
+// next one. The targets after the first are judged only where they count for
+// min_healthy or the trickle; what is strict in them ends nothing, since the
+// evaluation is not there.
+func (w *walk) judgeFirst(n *node) judgment {
+	first, second, healthy := -1, -1, 0
+	need := w.needs(n)
+	looking := false
+	for j := range n.count(w.class) {
+		i := n.candidate(w.class, j)
+		switch v := w.kid(n, i); {
+		case v == stop && first < 0:
+			return judgment{verdict: stop, pick: int32(i)}
+		case v == stop:
+			looking = false
+		case v == up && first < 0:
+			first, healthy = i, 1
+			looking = j+1 < n.count(w.class) && w.trickles(n)
+		case v == up:
+			healthy++
+			if looking && second < 0 {
+				second = i
+			}
+		}
+		if first >= 0 && healthy >= need && (!looking || second >= 0) {
+			break
 		}
 	}
-	return judgment{}
+	switch {
+	case healthy < need:
+		return judgment{}
+	case second >= 0:
+		return judgment{verdict: up, pick: int32(second)}
+	}
+	return judgment{verdict: up, pick: int32(first)}
+}
+
+// trickles reports whether the client is one of those that a failover node
+// sends to its second choice.
+func (w *walk) trickles(n *node) bool {
+	return n.trickle > 0 && !w.lastResort() && w.place16(n.prefix) < n.trickle
 }
 
 // judgeGeo takes the target of the first matching rule whose target is up. A
@@ -73,195 +167,37 @@ func (w *walk) judgeFailover(n *node) judgment {
 func (w *walk) judgeGeo(n *node) judgment {
 	for i := range n.kids {
 		k := &n.kids[i]
-		if !w.matching.has(int(k.rule)) {
+		if !w.class.rules.has(int(k.rule)) {
 			w.traceNoMatch(k)
 			continue
 		}
 		step := w.traceMatch(k)
-		v := w.judge(k.node)
+		v := w.kid(n, i)
 		if v == down && k.strict {
 			w.strict, v = k.node, stop
 		}
 		w.traceRule(step, k, v)
 		if v != down {
 			w.traceNotTried(n.kids[i+1:])
-			return w.taken(n, i, v)
+			return judgment{verdict: v, pick: int32(i)}
 		}
 	}
 	return judgment{}
 }
 
-// taken is the judgment of a node that takes its i-th target.
-func (w *walk) taken(n *node, i int, v verdict) judgment {
-	return judgment{verdict: v, share: w.judged[n.kids[i].node].share, pick: int32(i)}
-}
-
-// judgeWeighted judges all targets, since each that is up takes part in the
-// draw. The node may have as large a share of its clients as the best of those
-// to be drawn.
-func (w *walk) judgeWeighted(n *node) judgment {
-	var best [2]uint16 // of targets with weight 0, of those with more
-	v := down
+// judgeAll judges all targets, since each that is up may be served.
+func (w *walk) judgeAll(n *node) judgment {
+	healthy := 0
 	for i := range n.kids {
-		k := &n.kids[i]
-		switch w.judge(k.node) {
+		switch w.kid(n, i) {
 		case stop:
-			return judgment{verdict: stop}
+			return judgment{verdict: stop, pick: int32(i)}
 		case up:
-			v = up
-			group := min(k.weight, 1)
-			best[group] = max(best[group], w.judged[k.node].share)
+			healthy++
 		}
 	}
-	if best[1] > 0 {
-		return judgment{verdict: v, share: best[1]}
-	}
-	return judgment{verdict: v, share: best[0]}
-}
-
-// draw returns which kid of a weighted node that is up is chosen: with the
-// probability weight/sum over those that are up. Targets of weight 0 take part,
-// in equal shares, only if there is no other.
-func (w *walk) draw(at int32) int {
-	n := &w.p.nodes[at]
-	all := w.lots(n)
-	var sum uint64
-	var count, last int
-	for i := range n.kids {
-		if lot := w.lot(&n.kids[i], all); lot > 0 {
-			sum += lot
-			count, last = count+1, i
-		}
-	}
-	picked := last
-	if count > 1 {
-		picked = w.drawLot(n, all, w.in.Draw.Uint64N(sum))
-	}
-	w.traceDraw(n, all, sum, picked)
-	return picked
-}
-
-// drawLot returns the kid whose lots hold the drawn number.
-func (w *walk) drawLot(n *node, l lots, drawn uint64) int {
-	var total uint64
-	for i := range n.kids {
-		if total += w.lot(&n.kids[i], l); drawn < total {
-			return i
-		}
-	}
-	panic("policy: drawn number beyond the sum of the weights")
-}
-
-// lots says how the lots of a draw are counted.
-type lots struct {
-	zero  bool // no target of weight above 0 is up: those of 0 have one lot each
-	parts bool // some target may have only a part of its clients: lots are weight × share
-}
-
-// lots returns how the lots of a weighted node that is up are counted. Shares
-// count only where one of those that take part has less than its full one, so
-// that otherwise the lots are the weights themselves.
-func (w *walk) lots(n *node) lots {
-	l := lots{zero: true}
-	for i := range n.kids {
-		if n.kids[i].weight > 0 && w.judged[n.kids[i].node].verdict == up {
-			l.zero = false
-		}
-	}
-	for i := range n.kids {
-		if w.lot(&n.kids[i], l) > 0 && w.judged[n.kids[i].node].share != health.FullShare {
-			l.parts = true
-		}
-	}
-	return l
-}
-
-// lot returns how many lots a kid has: none if it is down.
-func (w *walk) lot(k *kid, l lots) uint64 {
-	j := &w.judged[k.node]
-	if j.verdict != up {
-		return 0
-	}
-	lot := uint64(k.weight)
-	if l.zero {
-		lot = 1
-	}
-	if l.parts {
-		lot *= uint64(j.share)
-	}
-	return lot
-}
-
-// judgeSite judges a site in the family asked.
-func (w *walk) judgeSite(s *Site) judgment {
-	site := w.in.Health.At(s.ID)
-	if !w.siteMay(site) {
+	if healthy < w.needs(n) {
 		return judgment{}
 	}
-	var share uint16
-	listed := s.lists(w.in.Family)
-	for i := range s.Addrs {
-		a := &s.Addrs[i]
-		if listed && !w.in.Family.has(a.Addr) {
-			continue
-		}
-		if e := w.in.Health.At(a.ID); w.addressMay(site, e) {
-			share = max(share, e.Share)
-		}
-	}
-	switch {
-	case w.manner == everything:
-		return judgment{verdict: up, share: health.FullShare}
-	case share == 0:
-		return judgment{}
-	}
-	return judgment{verdict: up, share: product(site.Share, share)}
-}
-
-// lists reports whether the site has an address of the family.
-func (s *Site) lists(f Family) bool {
-	for i := range s.Addrs {
-		if f.has(s.Addrs[i].Addr) {
-			return true
-		}
-	}
-	return false
-}
-
-// siteMay reports whether a site may be served as far as its own entry says.
-func (w *walk) siteMay(e health.Entry) bool {
-	switch w.manner {
-	case everything:
-		return true
-	case ignoreChecks:
-		return e.Share > 0 && e.Forced != health.ForcedDown
-	}
-	return e.Share > 0 && e.Forced != health.ForcedDown && (e.Up || e.Forced == health.ForcedUp)
-}
-
-// addressMay reports whether an address may be served, given the entry of its
-// site: a site that is forced up overrides the checks of its addresses.
-func (w *walk) addressMay(site, e health.Entry) bool {
-	if w.siteMay(e) {
-		return true
-	}
-	return site.Forced == health.ForcedUp && e.Forced != health.ForcedDown && e.Share > 0
-}
-
-// product returns the share of a share, never 0 for two that are not.
-func product(a, b uint16) uint16 {
-	return uint16(max(1, uint32(a)*uint32(b)/health.FullShare))
-}
-
-// appendAddrs appends the addresses of a site of the family asked that may be
-// served.
-func (w *walk) appendAddrs(dst []netip.Addr, s *Site) []netip.Addr {
-	site := w.in.Health.At(s.ID)
-	for i := range s.Addrs {
-		a := &s.Addrs[i]
-		if w.in.Family.has(a.Addr) && w.addressMay(site, w.in.Health.At(a.ID)) {
-			dst = append(dst, a.Addr)
-		}
-	}
-	return dst
+	return judgment{verdict: up}
 }

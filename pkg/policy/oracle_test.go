@@ -1,9 +1,12 @@
 package policy
 
 import (
+	"cmp"
+	"math"
 	"net/netip"
 	"slices"
 
+	"github.com/geodns-vipd/geodns/pkg/dnswire"
 	"github.com/geodns-vipd/geodns/pkg/geo"
 	"github.com/geodns-vipd/geodns/pkg/health"
 )
@@ -13,13 +16,14 @@ import (
 // memory, and asks each rule about the client itself.
 type oracle struct {
 	sites  *Sites
+	guards map[*Spec]int32
 	place  *geo.Place
 	client netip.Addr
 	family Family
 	health *health.Snapshot
 	draw   Draw
 
-	ignoreChecks, ignoreAll bool
+	held, ignoreChecks, ignoreAll bool
 }
 
 type oracleResult struct {
@@ -29,12 +33,29 @@ type oracleResult struct {
 	lastResort bool
 }
 
-func (o oracle) pick(root *Spec) oracleResult {
+// around is what holds for a policy because of where it stands.
+type around struct {
+	guard    int32
+	forcedUp bool
+}
+
+// child is a target in its place.
+type child struct {
+	spec *Spec
+	at   around
+}
+
+func (o oracle) pick(spec *Spec) oracleResult {
+	root := child{spec, around{guard: noGuard}}
 	isUp, strict := o.up(root)
-	if isUp {
-		return o.serve(root)
+	if !isUp {
+		o.held = true
+		isUp, strict = o.up(root)
 	}
-	switch root.AllDown {
+	if isUp {
+		return o.result(root, false)
+	}
+	switch spec.AllDown {
 	case ServeFallback:
 		return oracleResult{action: Fallback, lastResort: true}
 	case ServeNoData:
@@ -44,229 +65,337 @@ func (o oracle) pick(root *Spec) oracleResult {
 	}
 	// As if all were up; of a strict rule that ended it, its own sites alone.
 	if strict != nil {
-		root = strict
+		root.spec = strict
 	}
 	o.ignoreChecks = true
-	isUp, _ = o.up(root)
-	if !isUp {
-		o.ignoreAll = true
-		if isUp, _ = o.up(root); !isUp {
-			return oracleResult{action: NoData, lastResort: true}
-		}
+	isUp, strict = o.up(root)
+	if isUp {
+		return o.result(root, true)
 	}
-	r := o.serve(root)
-	r.lastResort = true
-	return r
+	if strict != nil {
+		root.spec = strict
+	}
+	o.ignoreAll = true
+	if isUp, _ = o.up(root); isUp {
+		return o.result(root, true)
+	}
+	return oracleResult{action: NoData, lastResort: true}
 }
 
-// up reports whether a policy is up, and the target of the strict rule that
-// ended the evaluation, if one did.
-func (o oracle) up(s *Spec) (isUp bool, strict *Spec) {
-	switch s.Kind {
-	case KindSite:
-		return o.siteUp(s), nil
-	case KindFailover:
-		for _, t := range s.Targets {
-			if isUp, strict := o.up(t.Spec); isUp || strict != nil {
-				return isUp, strict
-			}
-		}
-	case KindWeighted:
-		for _, t := range s.Targets {
-			one, strict := o.up(t.Spec)
-			if strict != nil {
-				return false, strict
-			}
-			isUp = isUp || one
-		}
-		return isUp, nil
-	case KindGeo:
-		for i := range s.Rules {
-			r := &s.Rules[i]
-			if !o.matches(r) {
-				continue
-			}
-			isUp, strict := o.up(r.Use)
-			if isUp || strict != nil {
-				return isUp, strict
-			}
-			if r.Strict {
-				return false, r.Use
-			}
-		}
-	}
-	return false, nil
+// inGate reports whether the client is among the first of those of a name.
+func (o oracle) inGate(kind, name string, below float64) bool {
+	return float64(o.hash(kind+"\x00"+name+"\x00")>>48) < below
 }
 
-// chosen returns the target that a failover or geo policy that is up takes.
-func (o oracle) chosen(s *Spec) *Spec {
-	for _, t := range s.Targets {
-		if isUp, _ := o.up(t.Spec); isUp {
-			return t.Spec
+func (o oracle) hash(text string) uint64 {
+	if o.client.IsValid() {
+		bits := 24
+		if o.client.Is6() {
+			bits = 56
 		}
+		text += string(netip.PrefixFrom(o.client, bits).Masked().Addr().AsSlice())
 	}
-	for i := range s.Rules {
-		if !o.matches(&s.Rules[i]) {
-			continue
-		}
-		if isUp, _ := o.up(s.Rules[i].Use); isUp {
-			return s.Rules[i].Use
-		}
-	}
-	panic("nothing is up")
+	return dnswire.SipHash([16]byte{}, []byte(text))
 }
 
-// candidates returns the targets of a weighted policy that may be drawn.
-func (o oracle) candidates(s *Spec) (targets []Target) {
-	for _, t := range s.Targets {
-		if isUp, _ := o.up(t.Spec); isUp && t.Weight > 0 {
-			targets = append(targets, t)
+// allowed reports whether the operator lets the client have a thing.
+func (o oracle) allowed(e health.Entry, name string) bool {
+	switch {
+	case o.ignoreAll:
+		return true
+	case e.Share == 0 || e.Forced == health.ForcedDown:
+		return false
+	}
+	return o.ignoreChecks || e.Share == health.FullShare || o.inGate("gate", name, float64(e.Share))
+}
+
+// child puts a target into its place; false if the operator says that it is
+// down in this policy.
+func (o oracle) child(parent child, spec *Spec) (child, bool) {
+	at := parent.at
+	for _, s := range o.sites.Subjects() {
+		if parent.spec.Name != "" && s.Policy == parent.spec.Name && s.Site == spec.key() {
+			e := o.health.At(s.ID)
+			if !o.allowed(e, spec.key()) {
+				return child{}, false
+			}
+			at.forcedUp = at.forcedUp || e.Forced == health.ForcedUp
 		}
 	}
-	if targets != nil {
+	return child{spec, at}, true
+}
+
+// children are the targets of a policy in the order in which they are tried.
+func (o oracle) children(c child) []Target {
+	targets := slices.Clone(c.spec.Targets)
+	if c.spec.Kind != KindNearest {
 		return targets
 	}
-	for _, t := range s.Targets {
-		if isUp, _ := o.up(t.Spec); isUp {
-			targets = append(targets, Target{Spec: t.Spec, Weight: 1})
+	lat, lon, known := o.place.Lat, o.place.Lon, o.place.HasLocation
+	if !known {
+		lat, lon, known = geo.CountryMiddle(o.place.Country)
+	}
+	far := func(t Target) float64 {
+		i, _ := o.sites.Find(t.Spec.Name)
+		l := o.sites.At(i).Location
+		d := geo.Distance(lat, lon, l.Lat, l.Lon)
+		if t.Bias > 0 {
+			return d * (1 - float64(t.Bias)/100)
 		}
+		return d * (1 / (1 + float64(t.Bias)/100))
+	}
+	if known {
+		slices.SortStableFunc(targets, func(a, b Target) int { return cmp.Compare(far(a), far(b)) })
+	}
+	if c.spec.Limit > 0 {
+		targets = targets[:min(c.spec.Limit, len(targets))]
 	}
 	return targets
 }
 
-// share returns the part of its clients that a policy that is up may have.
-func (o oracle) share(s *Spec) uint16 {
-	if o.ignoreAll {
-		return health.FullShare
+// enough reports whether so many healthy targets let a policy be up.
+func (o oracle) enough(s *Spec, healthy int) bool {
+	return healthy > 0 && (o.ignoreChecks || healthy >= s.MinHealthy)
+}
+
+// enter applies what a policy says about all that is in it.
+func (o oracle) enter(c child) child {
+	if g, has := o.guards[c.spec]; has {
+		c.at.guard = g
 	}
-	switch s.Kind {
+	return c
+}
+
+// up reports whether a policy is up, and the target of the strict rule that
+// ended the evaluation, if one did.
+func (o oracle) up(c child) (isUp bool, strict *Spec) {
+	c = o.enter(c)
+	switch c.spec.Kind {
 	case KindSite:
-		site := o.site(s)
-		var best uint16
-		for _, a := range o.judged(site) {
-			if o.addrUp(site, a) {
-				best = max(best, o.health.At(a.ID).Share)
+		isUp, _ := o.site(c)
+		return isUp, nil
+	case KindGeo:
+		_, isUp, strict := o.rule(c)
+		return isUp, strict
+	case KindFailover, KindNearest:
+		_, isUp, strict := o.first(c)
+		return isUp, strict
+	}
+	healthy := 0
+	for _, t := range o.children(c) {
+		one, ok := o.child(c, t.Spec)
+		if !ok {
+			continue
+		}
+		isUp, strict := o.up(one)
+		if strict != nil {
+			return false, strict
+		}
+		if isUp {
+			healthy++
+		}
+	}
+	return o.enough(c.spec, healthy), nil
+}
+
+// first returns what a failover or nearest policy takes.
+func (o oracle) first(c child) (taken child, isUp bool, strict *Spec) {
+	var ups []child
+	next := true // whether a second choice may be taken
+	for _, t := range o.children(c) {
+		one, ok := o.child(c, t.Spec)
+		if !ok {
+			continue
+		}
+		isUp, strict := o.up(one)
+		if strict != nil && len(ups) == 0 {
+			return child{}, false, strict
+		}
+		if strict != nil && len(ups) == 1 {
+			next = false
+		}
+		if isUp && len(ups) == 1 && !next {
+			ups = append(ups, ups[0])
+		} else if isUp {
+			ups = append(ups, one)
+		}
+	}
+	if !o.enough(c.spec, len(ups)) {
+		return child{}, false, nil
+	}
+	trickle := c.spec.Trickle > 0 && !o.ignoreChecks && o.inGate("trickle", c.spec.key(), math.Round(c.spec.Trickle*655.36))
+	if trickle && len(ups) > 1 {
+		return ups[1], true, nil
+	}
+	return ups[0], true, nil
+}
+
+// rule returns what a geo policy takes.
+func (o oracle) rule(c child) (taken child, isUp bool, strict *Spec) {
+	for i := range c.spec.Rules {
+		r := &c.spec.Rules[i]
+		if !o.matches(r) {
+			continue
+		}
+		one, ok := o.child(c, r.Use)
+		if ok {
+			isUp, strict := o.up(one)
+			if isUp || strict != nil {
+				return one, isUp, strict
 			}
 		}
-		share := uint64(o.health.At(site.ID).Share) * uint64(best) / health.FullShare
-		return uint16(max(share, 1))
+		if r.Strict {
+			return child{}, false, r.Use
+		}
+	}
+	return child{}, false, nil
+}
+
+// alive returns the targets of a policy that are up.
+func (o oracle) alive(c child) (children []child, weights []uint32) {
+	for _, t := range o.children(c) {
+		if one, ok := o.child(c, t.Spec); ok {
+			if isUp, _ := o.up(one); isUp {
+				children, weights = append(children, one), append(weights, t.Weight)
+			}
+		}
+	}
+	return children, weights
+}
+
+// served is an address with the site that it is chosen for.
+type served struct {
+	site string
+	addr netip.Addr
+}
+
+// result serves a policy that is up.
+func (o oracle) result(root child, lastResort bool) oracleResult {
+	r := oracleResult{action: NoData, lastResort: lastResort}
+	all, sites := o.serve(root)
+	if len(all) > 0 {
+		sites = slices.DeleteFunc(sites, func(s string) bool {
+			return !slices.ContainsFunc(all, func(one served) bool { return one.site == s })
+		})
+	}
+	for _, s := range sites {
+		if !slices.Contains(r.sites, s) {
+			r.sites = append(r.sites, s)
+		}
+	}
+	for _, one := range all {
+		r.action, r.addrs = Addresses, append(r.addrs, one.addr)
+	}
+	if len(all) > 1 {
+		n := int(o.draw.Uint64N(uint64(len(all))))
+		r.addrs = append(slices.Clone(r.addrs[n:]), r.addrs[:n]...)
+	}
+	return r
+}
+
+// serve returns the addresses of a policy that is up, and the sites that were
+// chosen for them.
+func (o oracle) serve(c child) (out []served, sites []string) {
+	c = o.enter(c)
+	switch c.spec.Kind {
+	case KindSite:
+		_, addrs := o.site(c)
+		for _, a := range addrs {
+			out = append(out, served{c.spec.Name, a})
+		}
+		return out, []string{c.spec.Name}
+	case KindGeo:
+		one, _, _ := o.rule(c)
+		return o.serve(one)
+	case KindFailover, KindNearest:
+		one, _, _ := o.first(c)
+		return o.serve(one)
 	case KindWeighted:
-		var best uint16
-		for _, t := range o.candidates(s) {
-			best = max(best, o.share(t.Spec))
-		}
-		return best
+		return o.serve(o.drawn(c))
 	}
-	return o.share(o.chosen(s))
-}
-
-func (o oracle) serve(s *Spec) oracleResult {
-	for s.Kind != KindSite {
-		if s.Kind == KindWeighted {
-			s = o.drawn(s)
-		} else {
-			s = o.chosen(s)
+	children, _ := o.alive(c)
+	for _, one := range children {
+		addrs, more := o.serve(one)
+		sites = append(sites, more...)
+		for _, a := range addrs {
+			if !slices.ContainsFunc(out, func(b served) bool { return a.addr == b.addr }) {
+				out = append(out, a)
+			}
 		}
 	}
-	site := o.site(s)
-	var addrs []netip.Addr
-	for _, a := range site.Addrs {
-		if o.inFamily(a) && o.addrUp(site, a) {
-			addrs = append(addrs, a.Addr)
+	return o.subset(out, cmp.Or(c.spec.Max, 8)), sites
+}
+
+// subset draws so many, one by one.
+func (o oracle) subset(all []served, most int) []served {
+	if len(all) <= most {
+		return all
+	}
+	for i := range most {
+		j := i + int(o.draw.Uint64N(uint64(len(all)-i)))
+		all[i], all[j] = all[j], all[i]
+	}
+	return all[:most]
+}
+
+func (o oracle) drawn(c child) child {
+	children, weights := o.alive(c)
+	if slices.Max(weights) == 0 {
+		for i := range weights {
+			weights[i] = 1
 		}
 	}
-	if len(addrs) == 0 || o.family == Other {
-		return oracleResult{action: NoData, sites: []string{site.Name}}
-	}
-	if len(addrs) > 1 {
-		n := int(o.draw.Uint64N(uint64(len(addrs))))
-		addrs = append(slices.Clone(addrs[n:]), addrs[:n]...)
-	}
-	return oracleResult{action: Addresses, sites: []string{site.Name}, addrs: addrs}
-}
-
-func (o oracle) drawn(s *Spec) *Spec {
-	targets := o.candidates(s)
-	if len(targets) == 1 {
-		return targets[0].Spec
-	}
-	full := true
-	for _, t := range targets {
-		full = full && o.share(t.Spec) == health.FullShare
-	}
-	var urn []struct {
-		target *Spec
-		until  uint64
-	}
-	var sum uint64
-	for _, t := range targets {
-		lots := uint64(t.Weight)
-		if !full {
-			lots *= uint64(o.share(t.Spec))
+	var lots []int // a lot for each unit of weight
+	best, most := -1, 0.0
+	for i, w := range weights {
+		for range w {
+			lots = append(lots, i)
 		}
-		sum += lots
-		urn = append(urn, struct {
-			target *Spec
-			until  uint64
-		}{t.Spec, sum})
-	}
-	n := o.draw.Uint64N(sum)
-	for _, u := range urn {
-		if n < u.until {
-			return u.target
+		u := (float64(o.hash(children[i].spec.key()+"\x00")) + 0.5) / (1 << 64)
+		if score := float64(w) / -math.Log(u); w > 0 && score > most {
+			best, most = i, score
 		}
 	}
-	panic("drawn beyond the sum")
-}
-
-func (o oracle) site(s *Spec) *Site {
-	i, _ := o.sites.Find(s.Name)
-	return o.sites.At(i)
-}
-
-func (o oracle) inFamily(a Address) bool {
-	return o.family == V4 && a.Addr.Is4() || o.family == V6 && a.Addr.Is6()
-}
-
-// judged returns the addresses by which a site is judged.
-func (o oracle) judged(site *Site) []Address {
-	var own []Address
-	for _, a := range site.Addrs {
-		if o.inFamily(a) {
-			own = append(own, a)
-		}
-	}
-	if own == nil {
-		return site.Addrs
-	}
-	return own
-}
-
-func (o oracle) siteUp(s *Spec) bool {
-	site := o.site(s)
-	e := o.health.At(site.ID)
 	switch {
-	case o.ignoreAll:
-		return true
-	case e.Share == 0 || e.Forced == health.ForcedDown:
-		return false
-	case !o.ignoreChecks && !e.Up && e.Forced != health.ForcedUp:
-		return false
+	case lots[0] == lots[len(lots)-1]:
+		return children[lots[0]]
+	case c.spec.Sticky:
+		return children[best]
 	}
-	return slices.ContainsFunc(o.judged(site), func(a Address) bool { return o.addrUp(site, a) })
+	return children[lots[o.draw.Uint64N(uint64(len(lots)))]]
 }
 
-func (o oracle) addrUp(site *Site, a Address) bool {
-	e := o.health.At(a.ID)
-	switch {
-	case o.ignoreAll:
-		return true
-	case e.Share == 0 || e.Forced == health.ForcedDown:
-		return false
-	case o.ignoreChecks || e.Forced == health.ForcedUp || o.health.At(site.ID).Forced == health.ForcedUp:
-		return true
+// site reports whether a site is up in the family asked, and the addresses of
+// that family which are served.
+func (o oracle) site(c child) (isUp bool, addrs []netip.Addr) {
+	i, _ := o.sites.Find(c.spec.Name)
+	s := o.sites.At(i)
+	e := o.health.At(s.ID)
+	if !o.allowed(e, s.Name) {
+		return false, nil
 	}
-	return e.Up
+	judge := func(lenient bool) (isUp bool, addrs []netip.Addr) {
+		inFamily := func(a Address) bool { return o.family == V4 && a.Addr.Is4() || o.family == V6 && a.Addr.Is6() }
+		listed := slices.ContainsFunc(s.Addrs, inFamily)
+		for _, a := range s.Addrs {
+			ok := o.allowed(o.health.At(a.ID), s.Name) && o.works(o.health.At(a.ID), lenient || e.Forced == health.ForcedUp)
+			isUp = isUp || ok && (inFamily(a) || !listed)
+			if ok && inFamily(a) {
+				addrs = append(addrs, a.Addr)
+			}
+		}
+		return isUp && o.works(e, lenient), addrs
+	}
+	isUp, addrs = judge(c.at.forcedUp)
+	if !isUp && c.at.guard != noGuard && o.health.Kept(int(c.at.guard), s.ID) {
+		return judge(true)
+	}
+	return isUp, addrs
+}
+
+// works reports whether the checks of a thing pass, or need not.
+func (o oracle) works(e health.Entry, lenient bool) bool {
+	return lenient || o.ignoreChecks || e.Forced == health.ForcedUp || e.Up && (!e.Held || o.held)
 }
 
 func (o oracle) matches(r *Rule) bool {

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"net/netip"
-	"slices"
 
 	"github.com/geodns-vipd/geodns/pkg/health"
 )
@@ -89,71 +88,98 @@ type Choice struct {
 	Addrs      []netip.Addr // to be answered, in order; empty unless Action is Addresses
 	Scope      uint8        // length of the client's prefix for which the decision holds; 0: for all
 	LastResort bool         // nothing was up; all_down spoke
+	Horizon    uint16       // seconds for which no check can change the choice, as health.Entry has it
 
-	judged []judgment // scratch, by node
+	judged  []judgment // scratch, by node
+	from    []origin   // of Addrs, before they are rotated
+	several bool       // an all policy was chosen from
+	seen    []uint32   // scratch: numbers that are in the set that stamp names
+	stamp   uint32
+	hashIn  []byte // scratch
 }
 
 // judgment is what the evaluator found about a node.
 type judgment struct {
 	verdict verdict
-	share   uint16 // part of its clients that the node may have, as health.Entry.Share
-	pick    int32  // the kid that is up, of the kinds that take the first
+	lenient bool  // of a site: up whatever its checks say
+	pick    int32 // the kid that is taken, of the kinds that take one
 }
 
 // Pick chooses for one query. It allocates nothing when in.Trace is nil and
 // out was used before. in.Draw is asked only where two or more targets or
 // addresses are to be drawn from.
 func (p *Policy) Pick(in *Input, out *Choice) {
-	out.Sites, out.Addrs = out.Sites[:0], out.Addrs[:0]
-	out.Action, out.LastResort = NoData, false
-	if len(out.judged) < len(p.nodes) {
-		out.judged = make([]judgment, len(p.nodes))
+	w := walk{p: p, in: in, out: out}
+	by := &p.plain
+	if p.fine != nil && p.touched(in.Health) {
+		by = p.fine
 	}
-	w := walk{p: p, in: in, judged: out.judged}
-	var class uint32
-	class, out.Scope = p.class(in.Client)
-	w.matching = p.classes[class]
+	var bits uint8
+	w.class, bits = by.lookup(p, in)
 	if in.Trace != nil {
-		w.matching = w.traceClient(out.Scope)
+		w.trace(bits)
+		return
 	}
-	w.run(out)
-	if in.Trace != nil {
-		w.traceChoice(out)
-	}
+	w.pick(bits)
 }
 
-// class returns the class of a client and the length of the prefix of its
-// address that lies in the class.
-func (p *Policy) class(client netip.Addr) (class uint32, bits uint8) {
-	if p.table == nil || !client.IsValid() {
-		return p.noPlace, 0
+// pick is Pick for a client of a class, which holds for a prefix of its address
+// of so many bits.
+func (w *walk) pick(bits uint8) {
+	out := w.out
+	out.Sites, out.Addrs, out.from = out.Sites[:0], out.Addrs[:0], out.from[:0]
+	out.Action, out.LastResort, out.several = NoData, false, false
+	out.Horizon = health.NoHorizon
+	if len(out.judged) < len(w.p.nodes) {
+		out.judged = make([]judgment, len(w.p.nodes))
 	}
-	return p.table.Lookup(client)
+	w.judged, w.hashed = out.judged, w.class.hashed
+	w.run()
+	out.Scope = bits
+	if w.hashed {
+		out.Scope = max(bits, blockBits(w.in.Client))
+	}
 }
 
 // run judges the tree and follows it to what is chosen. When nothing is up it
-// does so again in the manners of last resort, if all_down says serve: for the
-// strict target alone if that is what ended the evaluation.
-func (w *walk) run(out *Choice) {
-	root := int32(0)
-	for ; w.manner <= everything; w.manner++ {
-		switch w.judge(root) {
-		case up:
-			w.choose(root, out)
-			w.finish(out)
-			return
-		case stop:
-			root = w.strict
-		}
-		if w.manner == byHealth {
-			out.LastResort = true
-			if out.Action = w.p.spec.AllDown.action(); out.Action != Addresses {
-				return
-			}
-		}
-		w.traceManner(root)
+// does so again in the other manners: with what is held back, and, if all_down
+// says serve, those of last resort, then for the strict target alone if that
+// is what ended the evaluation.
+func (w *walk) run() {
+	root, done := w.try(0)
+	if !done && w.held {
+		w.manner = withHeld
+		w.traceManner(0)
+		root, done = w.try(0)
 	}
-	out.Action = NoData
+	if done {
+		return
+	}
+	w.out.LastResort = true
+	if w.out.Action = w.p.spec.AllDown.action(); w.out.Action != Addresses {
+		return
+	}
+	for w.manner = ignoreChecks; w.manner <= everything; w.manner++ {
+		w.traceManner(root)
+		if root, done = w.try(root); done {
+			return
+		}
+	}
+	w.out.Action = NoData
+}
+
+// try judges from a root and chooses if it is up. Otherwise it returns the
+// root to go on with.
+func (w *walk) try(root int32) (next int32, done bool) {
+	switch w.judge(root) {
+	case up:
+		w.choose(root)
+		w.finish()
+		return root, true
+	case stop:
+		return w.strict, false
+	}
+	return root, false
 }
 
 // action returns what is answered instead of a last resort, or Addresses.
@@ -167,38 +193,4 @@ func (a AllDown) action() Action {
 		return ServFail
 	}
 	return Addresses
-}
-
-// choose follows the judgments from a node that is up to the sites chosen and
-// appends them with their addresses.
-func (w *walk) choose(at int32, out *Choice) {
-	n := &w.p.nodes[at]
-	switch n.kind {
-	case KindSite:
-		out.Sites = append(out.Sites, n.site)
-		out.Addrs = w.appendAddrs(out.Addrs, w.p.sites.At(n.site))
-	case KindWeighted:
-		w.choose(n.kids[w.draw(at)].node, out)
-	default:
-		w.choose(n.kids[w.judged[at].pick].node, out)
-	}
-}
-
-// finish settles the action and the order of the addresses.
-func (w *walk) finish(out *Choice) {
-	out.Action = NoData
-	if len(out.Addrs) == 0 {
-		return
-	}
-	out.Action = Addresses
-	if n := uint64(len(out.Addrs)); n > 1 {
-		rotate(out.Addrs, int(w.in.Draw.Uint64N(n)))
-	}
-}
-
-// rotate moves the first n elements behind the others.
-func rotate(a []netip.Addr, n int) {
-	slices.Reverse(a[:n])
-	slices.Reverse(a[n:])
-	slices.Reverse(a)
 }

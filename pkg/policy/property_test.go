@@ -14,18 +14,18 @@ import (
 func TestPickAgreesWithOracle(t *testing.T) {
 	ix := worldIndex()
 	rapid.Check(t, func(t *rapid.T) {
-		sites := drawSites(t)
-		spec := drawSpec(t, sites, 4)
-		spec.AllDown = drawAllDown(t)
-		p, diags := Compile(spec, sites, ix)
+		world := drawWorld(t, 4)
+		sites, spec := world.sites, world.spec
+		c := NewCompiler(sites, ix)
+		p, diags := c.Compile(spec)
 		if p == nil {
 			t.Fatal(diags.Err())
 		}
 		var out Choice
 		for range 5 {
-			snap, family, client, seed := drawHealth(t, sites), drawFamily(t), drawClient(t), rapid.Uint64().Draw(t, "seed")
+			snap, family, client, seed := drawHealth(t, p, true), drawFamily(t), drawClient(t), rapid.Uint64().Draw(t, "seed")
 			want := newTape(seed)
-			o := oracle{sites: sites, place: ix.Lookup(client), client: client, family: family, health: snap, draw: want}
+			o := oracle{sites: sites, guards: c.guardNumber, place: ix.Lookup(client), client: client, family: family, health: snap, draw: want}
 			r := o.pick(spec)
 			for _, trace := range []*Trace{nil, {}} {
 				got := newTape(seed)
@@ -40,53 +40,70 @@ func TestPickAgreesWithOracle(t *testing.T) {
 	})
 }
 
-// Whatever sets of rules match, two of them with the same canonical decision
-// choose alike under every health and draw. This is what lets their addresses
-// share a class and a scope.
+// Whatever rules match and however far the sites are, two clients with the same
+// canonical decision are served alike under every health and draw. This is what
+// lets their addresses share a class and a scope. While targets are overridden
+// that holds for the fine form.
 func TestEqualDecisionsPickAlike(t *testing.T) {
-	shared := 0
+	shared := [2]int{}
 	ix := worldIndex()
 	rapid.Check(t, func(t *rapid.T) {
-		sites := drawSites(t)
-		spec := drawSpec(t, sites, 4)
-		spec.AllDown = drawAllDown(t)
-		p, _ := Compile(spec, sites, ix)
-		byDecision := map[string][]bitset{}
-		for range 8 {
-			var set bitset
-			for i := range p.rules {
-				if !p.rules[i].rule.Conditional() || rapid.Bool().Draw(t, "matches") {
-					set = set.with(i)
-				}
-			}
-			key := string(p.decision(set))
-			byDecision[key] = append(byDecision[key], set)
+		w := drawWorld(t, 4)
+		p, diags := NewCompiler(w.sites, ix).Compile(w.spec)
+		if p == nil {
+			t.Fatal(diags.Err())
 		}
-		for range 6 {
-			snap, family, seed := drawHealth(t, sites), drawFamily(t), rapid.Uint64().Draw(t, "seed")
-			for _, sets := range byDecision {
-				var first string
-				for i, set := range sets {
-					got := runWith(p, set, &Input{Family: family, Health: snap, Draw: newTape(seed)})
-					if i == 0 {
-						first = got
-					} else if shared++; got != first {
-						t.Fatalf("%s\nrules %b: %s\nrules %b: %s", spec, sets[0], first, set, got)
+		for n, fine := range []bool{false, true} {
+			byDecision := map[string][]class{}
+			for range 8 {
+				of := drawClass(t, p)
+				key := string(p.decide(&of, fine).form)
+				byDecision[key] = append(byDecision[key], of)
+			}
+			for range 4 {
+				snap, family, client, seed := drawHealth(t, p, fine), drawFamily(t), drawClient(t), rapid.Uint64().Draw(t, "seed")
+				for _, classes := range byDecision {
+					var first string
+					for i := range classes {
+						got := runWith(p, &classes[i], &Input{Client: client, Family: family, Health: snap, Draw: newTape(seed)})
+						if i == 0 {
+							first = got
+						} else if shared[n]++; got != first {
+							t.Fatalf("%s for %v, fine %v\nclass %v: %s\nclass %v: %s", w.spec.Flow(), client, fine, classes[0], first, classes[i], got)
+						}
 					}
 				}
 			}
 		}
 	})
-	if shared < 1000 {
+	if shared[0] < 1000 || shared[1] < 500 {
 		t.Errorf("only %d pairs were compared", shared)
 	}
 }
 
-// runWith picks as if exactly the given rules matched.
-func runWith(p *Policy, matching bitset, in *Input) string {
+// drawClass returns rules that match and an order for each nearest policy.
+func drawClass(t *rapid.T, p *Policy) class {
+	var of class
+	for i := range p.rules {
+		if !p.rules[i].rule.Conditional() || rapid.Bool().Draw(t, "matches") {
+			of.rules = of.rules.with(i)
+		}
+	}
+	for _, n := range p.near {
+		order := make([]uint16, len(n.sites))
+		for i := range order {
+			order[i] = uint16(i)
+		}
+		of.orders = append(of.orders, rapid.Permutation(order).Draw(t, "order")[:n.limit])
+	}
+	return of
+}
+
+// runWith picks as if the client were of the given class.
+func runWith(p *Policy, of *class, in *Input) string {
 	out := Choice{judged: make([]judgment, len(p.nodes)), Action: NoData}
-	w := walk{p: p, in: in, judged: out.judged, matching: matching}
-	w.run(&out)
+	w := walk{p: p, in: in, out: &out, judged: out.judged, class: of}
+	w.run()
 	return describe(out.Action, names(p, &out), out.Addrs, out.LastResort) + fmt.Sprint(in.Draw.(*tape).asked)
 }
 
@@ -96,30 +113,82 @@ func TestScopeIsTheWidestWithOneDecision(t *testing.T) {
 	ix := worldIndex()
 	all := borders()
 	rapid.Check(t, func(t *rapid.T) {
-		sites := drawSites(t)
-		spec := drawSpec(t, sites, 3)
-		p, _ := Compile(spec, sites, ix)
-		decision := func(a netip.Addr) string {
-			return string(p.decision(p.matching(clientAt(p, ix, a))))
+		w := drawWorld(t, 3)
+		p, _ := NewCompiler(w.sites, ix).Compile(w.spec)
+		decision := func(a netip.Addr) decided {
+			of := p.classOf(clientAt(p, ix, a), ordersAt(p, ix, a))
+			return p.decide(&of, false)
 		}
 		alike := func(client netip.Addr, bits int) bool {
 			whole := netip.PrefixFrom(client, bits).Masked()
-			want := decision(client)
+			want := string(decision(client).form)
 			return !slices.ContainsFunc(all, func(a netip.Addr) bool {
-				return whole.Contains(a) && decision(a) != want
+				return whole.Contains(a) && string(decision(a).form) != want
 			})
 		}
 		client := rapid.SampledFrom(all).Draw(t, "client")
 		var out Choice
 		p.Pick(&Input{Client: client, Draw: newTape(1)}, &out)
-		scope := int(out.Scope)
-		if !alike(client, scope) {
-			t.Fatalf("%s: scope /%d of %v holds several decisions", spec, scope, client)
+		scope, least := int(out.Scope), 0
+		if decision(client).hashed {
+			least = int(blockBits(client))
 		}
-		if scope > 0 && alike(client, scope-1) {
-			t.Fatalf("%s: scope /%d of %v could be shorter", spec, scope, client)
+		if scope < least || !alike(client, scope) {
+			t.Fatalf("%s: scope /%d of %v holds several decisions", w.spec.Flow(), scope, client)
+		}
+		if scope > least && alike(client, scope-1) {
+			t.Fatalf("%s: scope /%d of %v could be shorter", w.spec.Flow(), scope, client)
 		}
 	})
+}
+
+// Where nothing is drawn, all clients within the scope of an answer get that
+// answer, whatever is down, drained in part or overridden.
+func TestAnswersAgreeWithinTheirScope(t *testing.T) {
+	ix := worldIndex()
+	all := borders()
+	compared := 0
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawWorld(t, 4)
+		p, _ := NewCompiler(w.sites, ix).Compile(w.spec)
+		snap, family := drawHealth(t, p, true), drawFamily(t)
+		answer := func(a netip.Addr) (text string, scope uint8, drawn bool) {
+			var out Choice
+			d := newTape(1)
+			p.Pick(&Input{Client: a, Family: family, Health: snap, Draw: d}, &out)
+			return describe(out.Action, names(p, &out), out.Addrs, out.LastResort), out.Scope, len(d.asked) > 0
+		}
+		client := rapid.SampledFrom(all).Draw(t, "client")
+		want, scope, drawn := answer(client)
+		if drawn {
+			return
+		}
+		whole := netip.PrefixFrom(client, int(scope)).Masked()
+		for _, a := range append(neighbours(client), all...) {
+			if !whole.Contains(a) {
+				continue
+			}
+			compared++
+			if got, _, _ := answer(a); got != want {
+				t.Fatalf("%s: %v has %s in /%d, but %v has %s", w.spec.Flow(), client, want, scope, a, got)
+			}
+		}
+	})
+	if compared < 2000 {
+		t.Errorf("only %d pairs were compared", compared)
+	}
+}
+
+// neighbours returns addresses that differ from a in one bit each.
+func neighbours(a netip.Addr) []netip.Addr {
+	var out []netip.Addr
+	for bit := range a.BitLen() {
+		b := a.AsSlice()
+		b[bit/8] ^= 0x80 >> (bit % 8)
+		n, _ := netip.AddrFromSlice(b)
+		out = append(out, n)
+	}
+	return out
 }
 
 func clientAt(p *Policy, ix *geo.Index, a netip.Addr) client {
@@ -130,4 +199,12 @@ func clientAt(p *Policy, ix *geo.Index, a netip.Addr) client {
 		}
 	}
 	return c
+}
+
+func ordersAt(p *Policy, ix *geo.Index, a netip.Addr) [][]uint16 {
+	var out [][]uint16
+	for _, n := range p.near {
+		out = append(out, n.order(nil, p.sites, placeOf(ix.Lookup(a))))
+	}
+	return out
 }

@@ -23,6 +23,8 @@ type Location struct {
 type Address struct {
 	Addr netip.Addr
 	ID   health.ID
+
+	number int32 // the same for the same address of other sites
 }
 
 // Site is a site with the numbers that its state is kept by.
@@ -32,18 +34,27 @@ type Site struct {
 	Addrs    []Address
 	Checks   []string
 	Location *Location // nil if not known
+
+	gate []byte // what is hashed before the client's network
 }
 
-// Sites are all sites of a configuration. They never change.
+// Sites are all sites of a configuration, and the targets of its named
+// policies. They never change.
 type Sites struct {
-	list   []Site
-	byName map[string]int32
+	list      []Site
+	byName    map[string]int32
+	addrs     int // how many different addresses there are
+	targets   []health.Subject
+	targetIDs map[childOf]health.ID
 }
 
 // NewSites numbers the sites and their addresses in the order given: each site
-// has the ID before those of its addresses. A name may stand only once.
-func NewSites(specs []SiteSpec) *Sites {
-	s := &Sites{byName: make(map[string]int32, len(specs))}
+// has the ID before those of its addresses. A name may stand only once. After
+// them come the direct children of the named policies, which an operator may
+// override one by one.
+func NewSites(specs []SiteSpec, named ...*Spec) *Sites {
+	s := &Sites{byName: make(map[string]int32, len(specs)), targetIDs: map[childOf]health.ID{}}
+	numbers := map[netip.Addr]int32{}
 	var next health.ID
 	number := func() health.ID {
 		next++
@@ -54,12 +65,20 @@ func NewSites(specs []SiteSpec) *Sites {
 			panic("policy: NewSites: two sites named " + spec.Name)
 		}
 		site := Site{Name: spec.Name, ID: number(), Checks: spec.Checks, Location: spec.Location}
+		site.gate = gatePrefix(spec.Name)
 		for _, a := range spec.Addrs {
-			site.Addrs = append(site.Addrs, Address{a, number()})
+			n, known := numbers[a]
+			if !known {
+				n = int32(len(numbers))
+				numbers[a] = n
+			}
+			site.Addrs = append(site.Addrs, Address{a, number(), n})
 		}
 		s.byName[spec.Name] = int32(len(s.list))
 		s.list = append(s.list, site)
 	}
+	s.addrs = len(numbers)
+	s.addTargets(named, next)
 	return s
 }
 
@@ -77,8 +96,9 @@ func (s *Sites) Find(name string) (int32, bool) {
 }
 
 // Subjects returns everything that has a number in a snapshot, in the order of
-// the numbers: each site as a whole, then its addresses. The checks belong to
-// the addresses; a site as a whole has none and is up unless overridden.
+// the numbers: each site as a whole, then its addresses; at the end the targets
+// of named policies. The checks belong to the addresses; a site as a whole and
+// a target have none and are up unless overridden.
 func (s *Sites) Subjects() []health.Subject {
 	var out []health.Subject
 	for i := range s.list {
@@ -88,5 +108,5 @@ func (s *Sites) Subjects() []health.Subject {
 			out = append(out, health.Subject{ID: a.ID, Site: site.Name, Addr: a.Addr, Checks: site.Checks})
 		}
 	}
-	return out
+	return append(out, s.targets...)
 }

@@ -23,6 +23,8 @@ const (
 	KindFailover             // the first target that is up
 	KindWeighted             // one of the targets that are up, by weight
 	KindGeo                  // the target of the first matching rule whose target is up
+	KindNearest              // the nearest site that is up
+	KindAll                  // all targets that are up
 )
 
 // String returns the key that names the kind in steering.yaml.
@@ -36,6 +38,10 @@ func (k Kind) String() string {
 		return "weighted"
 	case KindGeo:
 		return "geo"
+	case KindNearest:
+		return "nearest"
+	case KindAll:
+		return "all"
 	}
 	return "unknown"
 }
@@ -84,19 +90,40 @@ type Spec struct {
 	Text string   // as written, for a policy in place that a record holds; may be ""
 	Pos  diag.Pos // of the policy's kind, or of the site's name
 
-	Targets []Target // of KindFailover and KindWeighted, in order
+	Targets []Target // of all kinds but KindSite and KindGeo, in order
 	Rules   []Rule   // of KindGeo, in order
+
+	MinHealthy int        // with fewer targets up it is down as a whole; 0 and 1: any will do; not of KindGeo
+	Limit      int        // of KindNearest: so many of the nearest are candidates; 0: all
+	Max        int        // of KindAll: at most so many addresses; 0: [DefaultMax]
+	Sticky     bool       // of KindWeighted: a client stays with its target
+	Trickle    float64    // of KindFailover: percent of the clients that the next target gets; 0: none
+	Guard      *GuardSpec // bounds what failed checks take out; nil: that of the policy around it
 
 	AllDown    AllDown  // counts only at the root
 	HasAllDown bool     // whether it is written
 	AllDownPos diag.Pos // where
 }
 
-// Target is one child of a failover or weighted policy.
+// DefaultMax is how many addresses a policy of KindAll answers at most if it
+// does not say.
+const DefaultMax = 8
+
+// Target is one child of a policy of any kind but geo.
 type Target struct {
 	Spec   *Spec
 	Weight uint32   // 0 to MaxWeight; of KindWeighted only
+	Bias   int8     // -99 to 99 percent, above 0 draws clients in; of KindNearest only
 	Pos    diag.Pos // where it is written
+}
+
+// key is the name under which a policy or site is hashed and overridden: its
+// name, or of one in place its text in canonical form.
+func (s *Spec) key() string {
+	if s.Name != "" {
+		return s.Name
+	}
+	return s.Flow()
 }
 
 // Rule is one rule of a geo policy. All of its conditions must hold; within a

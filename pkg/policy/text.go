@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -27,7 +28,7 @@ func (s *Spec) Flow() string {
 	switch s.Kind {
 	case KindSite:
 		b.WriteString(s.Name)
-	case KindFailover:
+	case KindFailover, KindNearest, KindAll:
 		writeList(&b, s.Targets, func(t Target) string { return t.Spec.inner() })
 	case KindWeighted:
 		writeWeights(&b, s.Targets)
@@ -39,12 +40,35 @@ func (s *Spec) Flow() string {
 		}
 		b.WriteByte(']')
 	}
+	s.writeModifiers(&b)
 	if s.HasAllDown {
 		b.WriteString(", all_down: ")
 		b.WriteString(s.AllDown.String())
 	}
 	b.WriteByte('}')
 	return b.String()
+}
+
+// writeModifiers writes what is said beside the kind, in one order.
+func (s *Spec) writeModifiers(b *strings.Builder) {
+	var biased []string
+	for _, t := range s.Targets {
+		if t.Bias != 0 {
+			biased = append(biased, nameText(t.Spec.Name)+": "+strconv.Itoa(int(t.Bias)))
+		}
+	}
+	say := func(written bool, key string, value any) {
+		if written {
+			fmt.Fprintf(b, ", %s: %v", key, value)
+		}
+	}
+	say(biased != nil, "bias", "{"+strings.Join(biased, ", ")+"}")
+	say(s.Limit > 0, "limit", s.Limit)
+	say(s.Max > 0, "max", s.Max)
+	say(s.MinHealthy > 0, "min_healthy", s.MinHealthy)
+	say(s.Sticky, "sticky", true)
+	say(s.Trickle > 0, "trickle", strconv.FormatFloat(s.Trickle, 'f', -1, 64)+"%")
+	say(s.Guard != nil, "guard", s.Guard)
 }
 
 // inner is the policy as a target of another: its name or its flow form.

@@ -27,6 +27,10 @@ const (
 	StepSite    = "site"     // Name: the site
 	StepAddress = "address"  // Name: an address of the site above
 	StepDraw    = "draw"     // Name: the policy, Target: the target drawn, Reason: the odds
+	StepOrder   = "order"    // Name: the policy; Verdict: where from; Reason: its sites by distance
+	StepTarget  = "target"   // Name: a target of the policy above that is overridden there, or of which it takes account
+	StepHash    = "hash"     // Name: the policy, Target: the target that has the client, Reason: the places of all
+	StepHeld    = "held"     // Name: the policy: nothing was up but what is held back
 	StepAllDown = "all_down" // Name: the policy, Verdict: what all_down makes of it
 	StepAnswer  = "answer"   // Name: the sites chosen; Verdict: the action
 )
@@ -72,7 +76,7 @@ func (s Step) pointer() string {
 	switch s.Kind {
 	case StepPolicy:
 		return fmt.Sprintf("(%s, %s)", s.Target, s.Pos)
-	case StepDraw:
+	case StepDraw, StepHash:
 		return "→ " + s.Target
 	}
 	return ""
@@ -86,12 +90,31 @@ func (w *walk) add(s Step) int {
 	return len(t.Steps) - 1
 }
 
-// traceClient begins the trace and returns the rules that match this very
-// client, so that the account names them. The class has those of some client
-// with the same decision, which comes to the same choice.
-func (w *walk) traceClient(scope uint8) bitset {
+// trace is pick with an account. That names the rules and distances of this
+// very client. The class that was looked up has those of some client with the
+// same decision, which comes to the same choice, but perhaps by way of other
+// entries: scope and horizon are told as they are when nobody traces.
+func (w *walk) trace(bits uint8) {
+	in := *w.in
+	in.Trace, in.Draw = nil, noDraw{}
+	plain := walk{p: w.p, in: &in, out: w.out, class: w.class}
+	plain.pick(bits)
+	scope, horizon := w.out.Scope, w.out.Horizon
+	w.in.Trace.Steps = w.in.Trace.Steps[:0]
+	w.class = w.traceClient(scope, plain.hashed)
+	w.pick(bits)
+	w.out.Scope, w.out.Horizon = scope, horizon
+	w.traceChoice(w.out)
+}
+
+// noDraw is a Draw for where what is drawn does not matter.
+type noDraw struct{}
+
+func (noDraw) Uint64N(uint64) uint64 { return 0 }
+
+// traceClient begins the trace and returns the class of this very client.
+func (w *walk) traceClient(scope uint8, hashed bool) *class {
 	t, a := w.in.Trace, w.in.Client
-	t.Steps = t.Steps[:0]
 	t.Place = w.p.index.Lookup(a)
 	w.client = client{place: t.Place}
 	for i, p := range w.p.cidrs {
@@ -105,11 +128,19 @@ func (w *walk) traceClient(scope uint8) bitset {
 		s.Name, s.Verdict = "", "no address"
 	case scope == 0:
 		s.Reason = "the decision is the same for all"
+	case hashed && scope == blockBits(a):
+		s.Reason = fmt.Sprintf("the decision is the same in its /%d, the network by which clients are told apart", scope)
 	default:
 		s.Reason = fmt.Sprintf("the decision is the same in its /%d", scope)
 	}
 	w.add(s)
-	return w.p.matching(w.client)
+	at := placeOf(t.Place)
+	of := class{rules: w.p.matching(w.client), hashed: hashed}
+	for _, n := range w.p.near {
+		n.biased = nil // that of the policy may be in use elsewhere
+		of.orders = append(of.orders, n.order(nil, w.p.sites, at))
+	}
+	return &of
 }
 
 // traceEnter adds the step of a node before it is judged.
@@ -123,6 +154,9 @@ func (w *walk) traceEnter(n *node) (step int) {
 	}
 	step = w.add(s)
 	w.depth++
+	if n.kind == KindNearest {
+		w.traceOrder(n)
+	}
 	return step
 }
 
@@ -135,10 +169,12 @@ func (w *walk) traceLeave(step int, n *node, j judgment) {
 	s.Verdict = j.verdict.String()
 	switch {
 	case n.kind == KindSite:
-		w.traceSite(step, w.p.sites.At(n.site), j)
-	case j.verdict == up && n.kind != KindWeighted:
+		w.traceSite(step, n, j)
+	case n.kind == KindWeighted || n.kind == KindAll:
+	case j.verdict == up:
 		s.Reason = "takes " + n.target(int(j.pick))
 	}
+	w.traceHealthy(step, n, j)
 	w.depth--
 }
 
@@ -222,13 +258,13 @@ func (r *Rule) step() Step {
 }
 
 // traceDraw adds the step of a draw.
-func (w *walk) traceDraw(n *node, l lots, sum uint64, picked int) {
+func (w *walk) traceDraw(n *node, zero bool, sum uint64, picked int) {
 	if w.in.Trace == nil {
 		return
 	}
 	var odds []string
 	for i := range n.kids {
-		if lot := w.lot(&n.kids[i], l); lot > 0 {
+		if lot := w.lot(&n.kids[i], zero); lot > 0 {
 			odds = append(odds, fmt.Sprintf("%s %.4g %%", n.target(i), 100*float64(lot)/float64(sum)))
 		}
 	}
@@ -236,14 +272,18 @@ func (w *walk) traceDraw(n *node, l lots, sum uint64, picked int) {
 		Verdict: "drawn", Reason: strings.Join(odds, ", ")})
 }
 
-// traceManner adds the step between one manner and the next.
+// traceManner adds the step before another manner than that by health.
 func (w *walk) traceManner(root int32) {
-	if w.in.Trace == nil || w.manner == everything {
+	if w.in.Trace == nil {
 		return
 	}
-	s := Step{Kind: StepAllDown, Name: w.p.spec.String(), Verdict: w.p.spec.AllDown.String(),
-		Reason: "nothing is up, so failed checks are ignored"}
-	if w.manner == ignoreChecks {
+	s := Step{Kind: StepAllDown, Name: w.p.spec.String(), Verdict: w.p.spec.AllDown.String()}
+	switch w.manner {
+	case withHeld:
+		s.Kind, s.Verdict, s.Reason = StepHeld, "nothing else is up", "so what has recovered but is held back is served"
+	case ignoreChecks:
+		s.Reason = "nothing is up, so failed checks are ignored"
+	case everything:
 		s.Reason = "nothing is left, so what is drained or forced down is served too"
 	}
 	if root != 0 {

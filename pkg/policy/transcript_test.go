@@ -22,8 +22,9 @@ import (
 //	           continent first, then the country, XX-YYY a subdivision, AS1 an
 //	           AS number, a number the city's id, any other word the city
 //	steering   the lines below are steering.yaml
-//	health     THING=STATE…: a site or address; down, drained, forced-down,
-//	           forced-up, or a share such as 50%; all others are up
+//	health     THING=STATE…: a site, an address, or POLICY/TARGET; down, held,
+//	           drained, forced-down, forced-up, or a share such as 50%; with
+//	           kept[N] the site that guard N keeps; all others are up
 //	pick       STEER CLIENT [v6|other] [drawn=N]: one line
 //	explain    the same, with the trace
 func TestTranscripts(t *testing.T) {
@@ -137,6 +138,9 @@ func (s *session) setHealth(args []string) string {
 		if subject.Addr.IsValid() {
 			name = subject.Addr.String()
 		}
+		if subject.Policy != "" {
+			name = subject.Policy + "/" + subject.Site
+		}
 		if state, ok := s.states[name]; ok {
 			used++
 			s.health = s.health.With(subject.ID, entryOf(state))
@@ -153,6 +157,8 @@ func entryOf(state string) health.Entry {
 	switch state {
 	case "down":
 		e.Up = false
+	case "held":
+		e.Held = true
 	case "drained":
 		e.Share = 0
 	case "forced-down":

@@ -52,15 +52,19 @@ func (w *walk) clientIs(cond Condition) string {
 
 // traceSite says why a site has its verdict: by its own entry, else by those
 // of the addresses that it is judged by, each of which gets a step.
-func (w *walk) traceSite(step int, s *Site, j judgment) {
+func (w *walk) traceSite(step int, n *node, j judgment) {
+	s := w.p.sites.At(n.site)
 	site := w.in.Health.At(s.ID)
-	reason := w.entryReason(s.ID, site)
+	reason := w.entryReason(s.ID, site, s.gate, w.lenient > 0)
 	listed := s.lists(w.in.Family)
+	if j.lenient && w.lenient == 0 {
+		reason = join(reason, "although its checks fail: kept in by the guard of "+w.guardName(n))
+	}
 	if j.verdict == up && !listed && w.in.Family != Other {
 		reason = join(reason, "it lists no "+w.in.Family.String()+" address and is judged by its others")
 	}
 	w.in.Trace.Steps[step].Reason = reason
-	if !w.siteMay(site) || w.manner == everything {
+	if w.manner == everything || !w.mayBeServed(site, s.gate) || !w.isUp(site, j.lenient) {
 		return
 	}
 	for i := range s.Addrs {
@@ -70,32 +74,143 @@ func (w *walk) traceSite(step int, s *Site, j judgment) {
 		}
 		e := w.in.Health.At(a.ID)
 		verdict := down
-		if w.addressMay(site, e) {
+		if w.addressUp(s, site, e, j.lenient) {
 			verdict = up
 		}
-		w.add(Step{Kind: StepAddress, Name: a.Addr.String(), Verdict: verdict.String(), Reason: w.entryReason(a.ID, e)})
+		w.add(Step{Kind: StepAddress, Name: a.Addr.String(), Verdict: verdict.String(),
+			Reason: w.entryReason(a.ID, e, s.gate, j.lenient)})
 	}
 }
 
-// entryReason says what an entry holds beside plain up, and why.
-func (w *walk) entryReason(id health.ID, e health.Entry) string {
+// guardName returns the policy that has the guard of a node.
+func (w *walk) guardName(n *node) string {
+	return w.p.guards[n.guard]
+}
+
+// entryReason says what an entry holds beside plain up, and why. What the
+// client has in spite of it begins with although.
+func (w *walk) entryReason(id health.ID, e health.Entry, gate []byte, lenient bool) string {
 	var reason string
+	overruled := false
 	switch {
 	case e.Share == 0:
-		reason = "drained"
+		reason, overruled = "drained", w.manner == everything
 	case e.Forced != health.NotForced:
-		reason = "forced " + e.Forced.String()
+		reason, overruled = "forced "+e.Forced.String(), w.manner == everything && e.Forced == health.ForcedDown
 	case e.Share < health.FullShare:
-		reason = fmt.Sprintf("%.3g %% of its clients", 100*float64(e.Share)/health.FullShare)
-	case !e.Up && w.manner != byHealth:
-		reason = "its checks fail"
+		reason = w.gateReason(e.Share, gate)
 	}
-	overruled := w.manner == everything && (e.Share == 0 || e.Forced == health.ForcedDown) ||
-		w.manner != byHealth && reason == "its checks fail"
+	if e.Forced == health.NotForced && e.Share > 0 {
+		switch {
+		case !e.Up && (w.lastResort() || lenient):
+			reason, overruled = join(reason, "its checks fail"), true
+		case e.Up && e.Held:
+			reason = join(reason, "recovered, held back")
+		}
+	}
 	if overruled {
 		reason = "although " + reason
 	}
 	return join(reason, w.why(id))
+}
+
+// gateReason says where the client stands in a gate.
+func (w *walk) gateReason(share uint16, gate []byte) string {
+	reason := fmt.Sprintf("%.3g %% of its clients", 100*float64(share)/health.FullShare)
+	if w.lastResort() {
+		return reason
+	}
+	at := w.place16(gate)
+	is := "is not one of them"
+	if at < uint32(share) {
+		is = "is one of them"
+	}
+	return reason + fmt.Sprintf("; this client's place is %.3g %%, so it %s", 100*float64(at)/(1<<16), is)
+}
+
+// traceOverridden adds the step of a target that this client must not have in
+// this policy.
+func (w *walk) traceOverridden(n *node, i int, e health.Entry) {
+	if w.in.Trace == nil {
+		return
+	}
+	w.add(Step{Kind: StepTarget, Name: n.target(i), Verdict: down.String(),
+		Reason: join("in policy "+n.spec.String()+" alone", w.entryReason(n.kids[i].target, e, n.kids[i].gate, false))})
+}
+
+// traceOrder adds the step that says how far the sites of a nearest policy
+// are. In the other manners that is not told again.
+func (w *walk) traceOrder(n *node) {
+	if w.manner != byHealth {
+		return
+	}
+	at := placeOf(w.in.Trace.Place)
+	s := Step{Kind: StepOrder, Name: n.spec.String(), Pos: n.spec.Pos.String(), Verdict: "as listed"}
+	if !at.known {
+		s.Reason = "nobody knows where the client is"
+		w.add(s)
+		return
+	}
+	s.Verdict = fmt.Sprintf("by distance from %.2f,%.2f", at.lat, at.lon)
+	if !w.in.Trace.Place.HasLocation {
+		s.Verdict += ", the middle of " + w.in.Trace.Place.Country
+	}
+	var sites []string
+	for _, i := range w.class.orders[n.near] {
+		nr := &w.p.near[n.near]
+		km := at.to(w.p.sites, nr.sites[i])
+		text := fmt.Sprintf("%s %.0f km", n.target(int(i)), km)
+		if bias := n.spec.Targets[i].Bias; bias != 0 {
+			text += fmt.Sprintf(" (counts as %.0f km by its bias of %d %%)", km*nr.factor[i], bias)
+		}
+		sites = append(sites, text)
+	}
+	s.Reason = strings.Join(sites, ", ")
+	w.add(s)
+}
+
+// traceHealthy says that a policy is down as a whole, or why a client has the
+// second choice.
+func (w *walk) traceHealthy(step int, n *node, j judgment) {
+	s := &w.in.Trace.Steps[step]
+	if need := w.needs(n); n.spec.MinHealthy > 1 && j.verdict == down {
+		s.Reason = fmt.Sprintf("fewer than %d of its targets are up", need)
+	}
+	if n.trickle > 0 && j.verdict == up && !w.lastResort() {
+		at := w.place16(n.prefix)
+		is := "not one of them"
+		if at < n.trickle {
+			is = "one of them"
+		}
+		s.Reason = join(s.Reason, fmt.Sprintf("%g %% of the clients have its second choice; this client's place is %.3g %%, so it is %s",
+			n.spec.Trickle, 100*float64(at)/(1<<16), is))
+	}
+}
+
+// traceStick adds the step of a sticky choice.
+func (w *walk) traceStick(n *node, zero bool, picked int) {
+	if w.in.Trace == nil {
+		return
+	}
+	var places []string
+	for i := range n.kids {
+		if lot := w.lot(&n.kids[i], zero); lot > 0 {
+			cost := stickyCost(w.hash(n.kids[i].sticky), lot)
+			places = append(places, fmt.Sprintf("%s %.4g (weight %d)", n.target(i), cost, lot))
+		}
+	}
+	w.add(Step{Kind: StepHash, Name: n.spec.String(), Target: n.target(picked), Pos: n.spec.Pos.String(),
+		Verdict: "has the least by the hash of the client's network", Reason: strings.Join(places, ", ")})
+}
+
+// traceSubset adds the step of a policy that has more addresses than it may
+// answer.
+func (w *walk) traceSubset(n *node, have int) {
+	if w.in.Trace == nil {
+		return
+	}
+	w.add(Step{Kind: StepDraw, Name: n.spec.String(), Pos: n.spec.Pos.String(), Target: fmt.Sprintf("%d addresses", n.most()),
+		Verdict: "drawn", Reason: fmt.Sprintf("of %d; max is %d", have, n.most())})
 }
 
 // why asks the caller of Pick.

@@ -73,13 +73,17 @@ type Site struct {
 	Checks   []string         // names of the checks that each address must pass
 }
 
-// NewSites numbers the sites for the policies, in their order.
+// NewSites numbers the sites for the policies, in their order, and the targets
+// of the named policies.
 func (c *Config) NewSites() *policy.Sites {
 	specs := make([]policy.SiteSpec, len(c.Sites))
 	for i, s := range c.Sites {
 		specs[i] = policy.SiteSpec{Name: s.Name, Addrs: s.Addrs, Checks: s.Checks, Location: s.Location}
 	}
-	return policy.NewSites(specs)
+	if c.broken {
+		return policy.NewSites(specs)
+	}
+	return policy.NewSites(specs, c.Policies...)
 }
 
 // Watches returns what is to be probed: each check of each address of each

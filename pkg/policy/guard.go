@@ -1,0 +1,87 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/geodns-vipd/geodns/pkg/diag"
+)
+
+// GuardSpec bounds how many sites of a policy failed checks may take out.
+type GuardSpec struct {
+	MinSites   int // so many sites stay in; 0: no bound
+	MaxRemoved int // percent of the sites that may be out; 100: no bound
+	Pos        diag.Pos
+}
+
+// String returns the guard in the YAML flow form of steering.yaml.
+func (g *GuardSpec) String() string {
+	return fmt.Sprintf("{min_sites: %d, max_removed: %d%%}", g.MinSites, g.MaxRemoved)
+}
+
+// Guard is a guard in force: the sites that it is the nearest guard above of,
+// in one policy or in all that a named policy is part of.
+type Guard struct {
+	Number int    // as health.Snapshot.Kept counts
+	Policy string // as [Spec.String] shows it
+	GuardSpec
+	Sites []int32 // indices into Sites, each once, ascending
+}
+
+// noGuard is the number where no guard is above.
+const noGuard = -1
+
+// SetGuard sets the guard of the policies compiled from now on that have none
+// of their own. Nil is none.
+func (c *Compiler) SetGuard(g *GuardSpec) { c.guard = g }
+
+// Guards returns the guards of the policies compiled so far, in the order of
+// their numbers.
+func (c *Compiler) Guards() []Guard { return slices.Clone(c.guards) }
+
+// guardOf returns the number of the guard that a policy has, or of the one
+// around it.
+func (b *builder) guardOf(spec *Spec, depth int, around int32) int32 {
+	g := spec.Guard
+	if g == nil && depth == 1 && spec.Kind != KindSite {
+		g = b.c.guard
+	}
+	if g == nil {
+		return around
+	}
+	n, known := b.c.guardNumber[spec]
+	if !known {
+		n = int32(len(b.c.guards))
+		b.c.guardNumber[spec] = n
+		b.c.guards = append(b.c.guards, Guard{Number: int(n), Policy: spec.String(), GuardSpec: *g})
+	}
+	return n
+}
+
+// guarded notes that a site stands under a guard.
+func (b *builder) guarded(guard, site int32) {
+	if guard == noGuard {
+		return
+	}
+	g := &b.c.guards[guard]
+	if at, has := slices.BinarySearch(g.Sites, site); !has {
+		g.Sites = slices.Insert(g.Sites, at, site)
+	}
+}
+
+// checkGuards reports guards that ask for more sites than there are. The one
+// for all policies may: it is meant for small and large ones.
+func (b *builder) checkGuards() {
+	seen := map[*Spec]bool{}
+	for i := range b.p.nodes {
+		spec := b.p.nodes[i].spec
+		if spec.Guard == nil || seen[spec] {
+			continue
+		}
+		seen[spec] = true
+		if n := len(b.c.guards[b.c.guardNumber[spec]].Sites); spec.Guard.MinSites > n {
+			b.once(spec.Guard.Pos, fmt.Sprintf("at most %d", n),
+				"guard of policy %s asks for %d sites, and has %d to guard", spec, spec.Guard.MinSites, n)
+		}
+	}
+}
