@@ -89,15 +89,22 @@ func NewCompiler(sites *Sites, index *geo.Index) *Compiler {
 	}
 }
 
-// Retain forgets the tables of all policies but the given ones: a compiler that
-// lives through reloads must not keep what nobody serves.
+// Retain forgets all policies but the given ones, with their tables and guards,
+// and the distances that were remembered: a compiler that lives through reloads
+// must not keep what nobody serves. The numbers of guards stay.
 func (c *Compiler) Retain(used []*Policy) {
 	clear(c.tables)
+	c.compiled = used
+	c.distances = newDistances(c.sites)
 	for _, p := range used {
-		if p.table != nil {
-			c.share(p.table)
+		if p.plain.table != nil {
+			c.share(p.plain.table)
+		}
+		if p.fine != nil && p.fine.table != nil {
+			c.share(p.fine.table)
 		}
 	}
+	c.retainGuards()
 }
 
 // Compile compiles one root by a compiler of its own; see [Compiler.Compile].

@@ -35,9 +35,30 @@ const noGuard = -1
 // of their own. Nil is none.
 func (c *Compiler) SetGuard(g *GuardSpec) { c.guard = g }
 
-// Guards returns the guards of the policies compiled so far, in the order of
-// their numbers.
-func (c *Compiler) Guards() []Guard { return slices.Clone(c.guards) }
+// Guards returns the guards of the policies compiled so far, or of those that
+// [Compiler.Retain] left, in the order of their numbers. Some numbers may be
+// missing.
+func (c *Compiler) Guards() []Guard {
+	return slices.DeleteFunc(slices.Clone(c.guards), func(g Guard) bool { return g.Policy == "" })
+}
+
+// retainGuards forgets the guards that no compiled policy has.
+func (c *Compiler) retainGuards() {
+	used := make([]bool, len(c.guards))
+	for _, p := range c.compiled {
+		for i := range p.nodes {
+			if g := p.nodes[i].guard; g != noGuard {
+				used[g] = true
+			}
+		}
+	}
+	for spec, g := range c.guardNumber {
+		if !used[g] {
+			delete(c.guardNumber, spec)
+			c.guards[g] = Guard{}
+		}
+	}
+}
 
 // guardOf returns the number of the guard that a policy has, or of the one
 // around it.
