@@ -162,7 +162,10 @@ func (in *instance) receive() {
 	if in.wire == nil {
 		return
 	}
+	before := in.wire.drained
+	in.wire.drained = bootNow()
 	for _, p := range in.wire.drain() {
+		p.At = max(p.At, before) // else it had been read then, whatever a wall clock that was set says
 		in.deliver(&p)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -195,8 +196,9 @@ func TestHealAnnouncesAndLeavesOneMaster(t *testing.T) {
 	t.Logf("healed within %v", time.Since(healed))
 }
 
-// keepalived starts the real one on a node, stopped at the end of the test.
-func (l *lab) keepalived(n, config string) {
+// keepalived starts the real one on a node, stopped at the end of the test or
+// by the function that it returns.
+func (l *lab) keepalived(n, config string) (stop func()) {
 	l.t.Helper()
 	path, err := exec.LookPath("keepalived")
 	if err != nil {
@@ -211,13 +213,14 @@ func (l *lab) keepalived(n, config string) {
 	if err := k.Start(); err != nil {
 		l.t.Fatal(err)
 	}
+	stop = sync.OnceFunc(func() { k.Process.Signal(syscall.SIGTERM); k.Wait() })
 	l.t.Cleanup(func() {
-		k.Process.Signal(syscall.SIGTERM)
-		k.Wait()
+		stop()
 		if l.t.Failed() {
 			l.t.Logf("keepalived:\n%s", out)
 		}
 	})
+	return stop
 }
 
 func TestWithKeepalived(t *testing.T) {

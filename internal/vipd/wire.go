@@ -20,6 +20,8 @@ type wire struct {
 	cancel context.CancelFunc
 	read   chan struct{} // tells the ringer that the queue has been read
 	buf    []vrrpnet.Packet
+
+	drained time.Duration // when the queue was read last
 }
 
 // openWire opens the sockets of an instance, unless they are open.
@@ -47,7 +49,7 @@ func (in *instance) openWire() error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &wire{conn: conn, cancel: cancel, read: make(chan struct{}, 1)}
+	w := &wire{conn: conn, cancel: cancel, read: make(chan struct{}, 1), drained: bootNow()}
 	in.wire = w
 	in.host.hear(in, source)
 	bell := in.mailbox.bell
