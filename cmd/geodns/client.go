@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -36,7 +37,7 @@ type node struct {
 	err    error
 }
 
-// ask calls each server and returns the replies in their order.
+// ask calls all servers at the same time and returns the replies in their order.
 func (f *clientFlags) ask(ctx context.Context, call func(context.Context, *control.Client) (json.RawMessage, error)) ([]node, error) {
 	servers, err := f.targets()
 	if err != nil {
@@ -47,10 +48,14 @@ func (f *clientFlags) ask(ctx context.Context, call func(context.Context, *contr
 		return nil, err
 	}
 	nodes := make([]node, len(servers))
+	var wg sync.WaitGroup
 	for i, s := range servers {
-		reply, err := call(ctx, &control.Client{Server: s, Token: token})
-		nodes[i] = node{s, reply, err}
+		wg.Go(func() {
+			reply, err := call(ctx, &control.Client{Server: s, Token: token})
+			nodes[i] = node{s, reply, err}
+		})
 	}
+	wg.Wait()
 	return nodes, nil
 }
 

@@ -35,6 +35,7 @@ Exit codes: 0 done, 1 it is not so or could not be done, 2 wrong command line.`,
 		Args:    cli.Args(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(serveCommand(), demoCommand(), checkCommand(), explainCommand(), statusCommand(), delegationCommand())
+	root.AddCommand(serveCommand(), demoCommand(), checkCommand(), explainCommand(), statusCommand(),
+		drainCommand(), undrainCommand(), forceCommand(), delegationCommand())
 	return root
 }

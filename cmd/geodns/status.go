@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/netip"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/geodns-vipd/geodns/internal/cli"
 	"github.com/geodns-vipd/geodns/internal/control"
 	"github.com/geodns-vipd/geodns/internal/geodns"
+	"github.com/geodns-vipd/geodns/pkg/health"
 )
 
 func statusCommand() *cobra.Command {
@@ -84,23 +86,45 @@ func printStatusTable(w io.Writer, st geodns.Status, now time.Time) {
 			fmt.Fprintf(w, "  %s\n", e)
 		}
 	}
+	if !st.State.OK && st.State.Error != "" {
+		fmt.Fprintf(w, "overrides and states are not kept as they should: %s\n", st.State.Error)
+	}
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "SITE\tADDRESS\tSTATE\tSINCE\tLATENCY\tLAST ERROR")
 	for _, s := range st.Sites {
-		fmt.Fprintf(t, "%s\t\t%s\t%s\t\t\n", s.Name, upDown(s.Up), ago(s.Since, now))
+		fmt.Fprintf(t, "%s\t\t%s\t%s\t\t\n", s.Name, stateText(s.Up, s.Forced, s.Share), ago(s.Since, now))
 		for _, a := range s.Addresses {
-			fmt.Fprintf(t, "\t%s\t%s\t%s\t%s\t%s\n", a.Address, upDown(a.Up), ago(a.Since, now), latency(a), a.LastError)
+			fmt.Fprintf(t, "\t%s\t%s\t%s\t%s\t%s\n", a.Address, stateText(a.Up, a.Forced, a.Share), ago(a.Since, now), latency(a), a.LastError)
 		}
 	}
 	t.Flush()
+	if len(st.Overrides) > 0 {
+		fmt.Fprintln(w)
+	}
+	for _, o := range st.Overrides {
+		target := health.Target{Policy: o.Policy, Site: o.Site}
+		target.Addr, _ = netip.ParseAddr(o.Address)
+		fmt.Fprintf(w, "%s is %s; set %s ago\n", target, o.Text(), ago(o.Set, now))
+	}
 }
 
-func upDown(up bool) string {
+// stateText says what the checks found, and what an operator made of it.
+func stateText(up bool, forced string, share float64) string {
+	text := "down"
 	if up {
-		return "up"
+		text = "up"
 	}
-	return "down"
+	if forced != "" {
+		text += ", forced " + forced
+	}
+	switch {
+	case share <= 0:
+		text += ", drained"
+	case share < 1:
+		text += fmt.Sprintf(", %.0f%%", 100*share)
+	}
+	return text
 }
 
 // latency is that of the slowest check.

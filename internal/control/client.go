@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,9 +37,23 @@ func (c *Client) Explain(ctx context.Context, r ExplainRequest) (json.RawMessage
 	})
 }
 
-// get returns the body of a good reply; any other is an error with the
-// reason that the server gave.
+// Change returns the reply to POST /api/v1/sites/{site}/{action}.
+func (c *Client) Change(ctx context.Context, action, site string, body ChangeBody) (json.RawMessage, error) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	return c.do(ctx, http.MethodPost, "/api/v1/sites/"+url.PathEscape(site)+"/"+action, data)
+}
+
+// get returns the body of a good reply to a question.
 func (c *Client) get(ctx context.Context, path string, q url.Values) (json.RawMessage, error) {
+	return c.do(ctx, http.MethodGet, path+"?"+q.Encode(), nil)
+}
+
+// do returns the body of a good reply; any other is an error with the reason
+// that the server gave.
+func (c *Client) do(ctx context.Context, method, path string, data []byte) (json.RawMessage, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	base, hc := c.Server, &http.Client{}
@@ -51,9 +66,12 @@ func (c *Client) get(ctx context.Context, path string, q url.Values) (json.RawMe
 			},
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path+"?"+q.Encode(), nil)
+	req, err := http.NewRequestWithContext(ctx, method, base+path, bytes.NewReader(data))
 	if err != nil {
 		return nil, err
+	}
+	if data != nil {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	if c.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.Token)

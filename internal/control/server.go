@@ -7,6 +7,7 @@ package control
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,7 +26,9 @@ type Config struct {
 	Addr   string   // host:port; "" for none
 	Hosts  []string // further host names by which it may be called
 	Socket string   // path of the Unix socket; "" for none
-	Log    *slog.Logger
+	// TokenFile holds the token for changes over TCP; "" for none.
+	TokenFile string
+	Log       *slog.Logger
 }
 
 // Routes are what the listener serves. A nil field is not found.
@@ -34,6 +38,9 @@ type Routes struct {
 	// Explain returns what GET /api/v1/explain prints as JSON. A mistake in
 	// the question is a [BadRequest].
 	Explain func(ExplainRequest) (any, error)
+	// Change carries out a POST below /api/v1/sites and returns what is
+	// printed as JSON.
+	Change func(ChangeRequest) (any, error)
 	// Metrics serves GET /metrics.
 	Metrics http.Handler
 	// Page serves GET /.
@@ -58,6 +65,7 @@ func (e *BadRequest) Error() string { return e.Text }
 type Server struct {
 	cfg       Config
 	listeners []net.Listener
+	token     atomic.Pointer[[sha256.Size]byte] // hash of the token; nil for none
 }
 
 // Listen binds the TCP address and the Unix socket. A socket file that an
@@ -65,6 +73,9 @@ type Server struct {
 // the state folder, that no other process serves it.
 func Listen(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg}
+	if err := s.ReadToken(); err != nil {
+		return nil, err
+	}
 	if cfg.Addr != "" {
 		ln, err := net.Listen("tcp", cfg.Addr)
 		if err != nil {
@@ -124,7 +135,8 @@ func (s *Server) Close() {
 // Run serves r until ctx ends; requests under way get a second to finish.
 func (s *Server) Run(ctx context.Context, r Routes) error {
 	srv := &http.Server{
-		Handler:           s.guard(r.mux()),
+		Handler:           s.guard(s.mux(r)),
+		ConnContext:       withPeer,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -150,7 +162,7 @@ func (s *Server) Run(ctx context.Context, r Routes) error {
 	return nil
 }
 
-func (r Routes) mux() *http.ServeMux {
+func (s *Server) mux(r Routes) *http.ServeMux {
 	mux := http.NewServeMux()
 	if r.Status != nil {
 		mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) {
@@ -161,16 +173,11 @@ func (r Routes) mux() *http.ServeMux {
 		mux.HandleFunc("GET /api/v1/explain", func(w http.ResponseWriter, req *http.Request) {
 			q := req.URL.Query()
 			out, err := r.Explain(ExplainRequest{q.Get("name"), q.Get("type"), q.Get("client"), q["down"]})
-			var bad *BadRequest
-			switch {
-			case errors.As(err, &bad):
-				writeJSON(w, http.StatusBadRequest, apiError{bad.Text})
-			case err != nil:
-				writeJSON(w, http.StatusInternalServerError, apiError{err.Error()})
-			default:
-				writeJSON(w, http.StatusOK, out)
-			}
+			reply(w, out, err)
 		})
+	}
+	if r.Change != nil {
+		s.change(mux, r.Change)
 	}
 	if r.Metrics != nil {
 		mux.Handle("GET /metrics", r.Metrics)

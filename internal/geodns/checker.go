@@ -69,6 +69,9 @@ type checker struct {
 	watches map[health.Key]*scheduled
 	queue   queue
 	publish func(*health.Board) // makes and swaps in the snapshot
+	wake    time.Time           // when the board next changes by itself; zero if it does not
+	last    transitions
+	changed func() // told that the board holds something new to be kept; may be called often
 }
 
 type keyedResult struct {
@@ -94,6 +97,7 @@ func newChecker(log *slog.Logger, observe observer) *checker {
 		board:   health.NewBoard(nil),
 		watches: map[health.Key]*scheduled{},
 		publish: func(*health.Board) {},
+		changed: func() {},
 	}
 }
 
@@ -127,7 +131,8 @@ func (c *checker) unknown(watches []target) []target {
 // those that it ran before keep state and schedule. first are the results of a
 // first round over fresh. publish takes over; it is called before configure
 // returns. It must run in the owner's goroutine.
-func (c *checker) configure(watches, fresh []target, first []health.Result, publish func(*health.Board)) {
+func (c *checker) configure(watches, fresh []target, first []health.Result, rules map[string]health.Rules, publish func(*health.Board)) {
+	c.board.SetRules(rules)
 	plain := make([]health.Watch, len(watches))
 	for i, w := range watches {
 		plain[i] = w.Watch
@@ -138,7 +143,35 @@ func (c *checker) configure(watches, fresh []target, first []health.Result, publ
 		c.step(keyedResult{w.Key, first[i]})
 	}
 	c.publish = publish
+	c.republish(time.Now())
+}
+
+// save returns what the board must not forget, also after Run has ended.
+func (c *checker) save() (saved health.Saved) {
+	save := func(context.Context) { saved = c.board.Save(time.Now()) }
+	if !c.do(context.Background(), save) {
+		save(nil) // nobody owns the board any more
+	}
+	return saved
+}
+
+// republish does what has become due with time and publishes the state of
+// now. It must run in the owner's goroutine.
+func (c *checker) republish(now time.Time) {
+	events := c.board.Settle(now)
+	for _, e := range events {
+		c.note(e)
+	}
 	c.publish(c.board)
+	c.wake, _ = c.board.Next(now)
+	c.changed()
+}
+
+// note tells the log of a change and keeps it among the last ones.
+func (c *checker) note(e health.Event) {
+	c.last.add(e)
+	c.log.Info("state change", "policy", e.Target.Policy, "site", e.Target.Site, "target", e.Target.Addr,
+		"from", e.From, "to", e.To, "reason", e.Reason)
 }
 
 // schedule rebuilds the queue; a watch with an unchanged interval keeps its
@@ -181,19 +214,27 @@ func (c *checker) Run(ctx context.Context) error {
 		case r := <-c.results:
 			c.handle(r)
 		case <-timer.C:
-			c.start(ctx, time.Now())
+			now := time.Now()
+			c.start(ctx, now)
+			if !c.wake.IsZero() && !c.wake.After(now) {
+				c.republish(now)
+			}
 		}
 		c.arm(timer)
 	}
 }
 
-// arm sets the timer to the next start.
+// arm sets the timer to the next start, or to when the board next changes by
+// itself.
 func (c *checker) arm(timer *time.Timer) {
-	if len(c.queue) == 0 {
-		timer.Reset(time.Hour)
-		return
+	next := time.Now().Add(time.Hour)
+	if len(c.queue) > 0 {
+		next = c.queue[0].due
 	}
-	timer.Reset(max(0, time.Until(c.queue[0].due)))
+	if !c.wake.IsZero() && c.wake.Before(next) {
+		next = c.wake
+	}
+	timer.Reset(max(0, time.Until(next)))
 }
 
 // start begins every probe that is due.
@@ -226,7 +267,7 @@ func (c *checker) handle(r keyedResult) {
 		break
 	}
 	if changed {
-		c.publish(c.board)
+		c.republish(time.Now())
 	}
 }
 
@@ -252,6 +293,11 @@ func (c *checker) step(r keyedResult) bool {
 		after, _ := c.board.Tracker(r.key)
 		c.log.Info("state change", "site", r.key.Site, "target", r.key.Addr, "check", r.key.Check,
 			"from", stateName(before), "to", stateName(after), "reason", reason(after))
+		if !before.Known {
+			return true
+		}
+		c.last.add(health.Event{At: r.res.At, Target: health.Target{Site: r.key.Site, Addr: r.key.Addr},
+			From: stateName(before), To: stateName(after), Reason: "check " + r.key.Check + ": " + reason(after)})
 	}
 	return changed
 }

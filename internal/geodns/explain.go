@@ -148,6 +148,7 @@ func (s *Server) routes() control.Routes {
 	return control.Routes{
 		Status:  func() any { return s.status(context.Background()) },
 		Explain: s.explainLive,
+		Change:  s.change,
 		Metrics: s.metrics.Handler(),
 		Page:    http.HandlerFunc(index),
 	}
@@ -160,6 +161,9 @@ func index(w http.ResponseWriter, _ *http.Request) {
 
 GET /api/v1/status                                what is served, each site and address, and why
 GET /api/v1/explain?name=&type=&client=&down=     how a question would be answered, and why
+POST /api/v1/sites/{site}/drain                   {"for": "2h", "over": "10m", "reason": "…"}
+POST /api/v1/sites/{site}/undrain                 {"over": "10m"}
+POST /api/v1/sites/{site}/force                   {"state": "up"}, or down or none
 GET /metrics                                      for Prometheus
 `)
 }

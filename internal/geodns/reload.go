@@ -92,6 +92,9 @@ func (s *Server) watched() []string {
 // says why. Health carries over; a new target is probed first.
 func (s *Server) reloadNow(ctx context.Context, why string) {
 	begin := time.Now()
+	if err := s.control.ReadToken(); err != nil {
+		s.Log.Error("the token stays as it was", "err", err)
+	}
 	loaded, list := s.loadAgain()
 	s.logFindings(list)
 	if list.HasErrors() {
@@ -108,7 +111,7 @@ func (s *Server) reloadNow(ctx context.Context, why string) {
 		return
 	}
 	s.checker.do(ctx, func(context.Context) {
-		s.checker.configure(loaded.targets, fresh, results, s.swap(loaded))
+		s.checker.configure(loaded.targets, fresh, results, loaded.Steering.Rules(), s.swap(loaded))
 		s.forgetGone(loaded.targets)
 	})
 	s.loadedWell(list)
@@ -143,6 +146,7 @@ func (s *Server) warnFixed(next config.Geodns) {
 		{"listen", !slices.Equal(now.Listen, next.Listen)},
 		{"admin", now.Admin != next.Admin},
 		{"admin_hosts", !slices.Equal(now.AdminHosts, next.AdminHosts)},
+		{"admin_token_file", now.AdminTokenFile != next.AdminTokenFile},
 		{"state", now.State != next.State},
 		{"user", now.User != next.User},
 		{"log", now.Log != next.Log},
@@ -250,4 +254,5 @@ func (s *Server) publishHealth(l *live, b *health.Board) {
 		}
 	}
 	s.metrics.SetHealth(states)
+	s.metrics.SetOverrides(overrideMetrics(l.Loaded, b, time.Now()))
 }

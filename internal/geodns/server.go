@@ -42,6 +42,8 @@ type Server struct {
 	cookies answer.Cookies
 	metrics *metrics.Metrics
 	checker *checker
+	keeper  *keeper
+	control *control.Server
 	handler *handler
 	loader  loader
 	stale   func() bool // whether files changed since the first load began
@@ -104,6 +106,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.logFindings(list)
 	s.setUp()
+	s.keeper.restore(s.dir, s.checker.board)
 	if s.firstLoad(ctx, loaded, list); ctx.Err() != nil {
 		return nil
 	}
@@ -139,6 +142,13 @@ func (s *Server) setUp() {
 	s.metrics = metrics.New(workers, s.Version)
 	s.handler = newHandler(workers, s.metrics.Counters)
 	s.checker = newChecker(s.Log, s.metrics.ObserveCheck)
+	s.keeper = &keeper{
+		log:   s.Log,
+		store: func(data []byte) error { return s.dir.Store(healthFile, data) },
+		save:  s.checker.save,
+		tell:  s.metrics.SetStateOK,
+	}
+	s.checker.changed = func() { s.keeper.dirty.Store(true) }
 }
 
 // firstLoad makes the first round of checks and puts the first generation
@@ -151,7 +161,7 @@ func (s *Server) firstLoad(ctx context.Context, loaded *Loaded, list diag.List) 
 	if ctx.Err() != nil {
 		return
 	}
-	s.checker.configure(loaded.targets, loaded.targets, results, s.swap(loaded))
+	s.checker.configure(loaded.targets, loaded.targets, results, loaded.Steering.Rules(), s.swap(loaded))
 	s.loadedWell(list)
 }
 
@@ -164,7 +174,7 @@ func (s *Server) swap(loaded *Loaded) func(*health.Board) {
 	s.number(next)
 	first := true
 	return func(b *health.Board) {
-		next.state.Health.Store(b.Snapshot(subjects))
+		next.state.Health.Store(b.Snapshot(subjects, time.Now()))
 		s.publishHealth(next, b)
 		if first {
 			first = false
@@ -181,7 +191,7 @@ func (s *Server) bind() (*dnsserver.Server, *control.Server, error) {
 		return nil, nil, err
 	}
 	admin, err := control.Listen(control.Config{
-		Addr: s.Config.Admin, Hosts: s.Config.AdminHosts, Socket: s.dir.Socket(), Log: s.Log,
+		Addr: s.Config.Admin, Hosts: s.Config.AdminHosts, Socket: s.dir.Socket(), TokenFile: s.Config.AdminTokenFile, Log: s.Log,
 	})
 	if err != nil {
 		dns.Close()
@@ -222,12 +232,13 @@ func (s *Server) findUser() error {
 // serve runs all goroutines until ctx ends or one of them fails.
 func (s *Server) serve(ctx context.Context, dns *dnsserver.Server, admin *control.Server) error {
 	g, ctx := errgroup.WithContext(ctx)
-	s.admin = admin.Addr()
+	s.admin, s.control = admin.Addr(), admin
 	for _, a := range dns.Addrs() {
 		s.listening = append(s.listening, a.String())
 	}
 	s.metrics.AddServer(func() []metrics.Sample { return samples(dns.Stats()) })
 	g.Go(func() error { return s.checker.Run(ctx) })
+	g.Go(func() error { return s.keeper.Run(ctx) })
 	g.Go(func() error { return dns.Run(ctx, s.handler) })
 	g.Go(func() error { return admin.Run(ctx, s.routes()) })
 	g.Go(func() error { return s.reloadLoop(ctx) })

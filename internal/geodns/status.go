@@ -17,7 +17,11 @@ type Status struct {
 	Config    reloadResult     `json:"config"`
 	Databases []DatabaseStatus `json:"databases"`
 	Zones     []ZoneStatus     `json:"zones"`
+	State     StateStatus      `json:"state"`
 	Sites     []SiteStatus     `json:"sites"`
+
+	Overrides   []OverrideStatus   `json:"overrides"`
+	Transitions []TransitionStatus `json:"transitions"` // the last ones, newest first
 }
 
 // DatabaseStatus describes a geo database.
@@ -39,7 +43,7 @@ type SiteStatus struct {
 	Name      string          `json:"name"`
 	Up        bool            `json:"up"`
 	Since     *time.Time      `json:"since"` // null if nothing was checked
-	Forced    string          `json:"forced,omitempty"`
+	Forced    string          `json:"forced"`
 	Share     float64         `json:"share"` // part of its clients that it may have, 0 to 1
 	Addresses []AddressStatus `json:"addresses"`
 }
@@ -49,6 +53,8 @@ type AddressStatus struct {
 	Address   string        `json:"address"`
 	Up        bool          `json:"up"`
 	Since     *time.Time    `json:"since"`
+	Forced    string        `json:"forced"`
+	Share     float64       `json:"share"`
 	LastError string        `json:"last_error"` // of the check that failed last; "" if none ever did
 	Checks    []CheckStatus `json:"checks"`
 }
@@ -80,19 +86,28 @@ func (s *Server) status(ctx context.Context) Status {
 	for _, z := range l.Zones {
 		out.Zones = append(out.Zones, ZoneStatus{z.Origin.String(), z.Serial, z.Records, len(z.Steers)})
 	}
-	s.checker.do(ctx, func(context.Context) { out.Sites = sitesStatus(l.Loaded, s.checker.board) })
+	out.State = s.keeper.status()
+	out.Overrides = []OverrideStatus{}
+	s.checker.do(ctx, func(context.Context) {
+		now := time.Now()
+		out.Sites = sitesStatus(l.Loaded, s.checker.board, now)
+		for _, p := range s.checker.board.Overrides() {
+			out.Overrides = append(out.Overrides, overrideStatus(p, now))
+		}
+		out.Transitions = s.checker.last.status(now)
+	})
 	return out
 }
 
 // sitesStatus reads the board; it must run in the board's goroutine.
-func sitesStatus(l *Loaded, b *health.Board) []SiteStatus {
+func sitesStatus(l *Loaded, b *health.Board, now time.Time) []SiteStatus {
 	sites := make([]SiteStatus, 0, l.Sites.Len())
 	for i := range int32(l.Sites.Len()) {
 		site := l.Sites.At(i)
-		o := b.Override(health.Target{Site: site.Name})
-		st := SiteStatus{Name: site.Name, Forced: o.Forced.String(), Share: float64(o.Share) / health.FullShare}
+		o := b.Limit(health.Target{Site: site.Name}, now)
+		st := SiteStatus{Name: site.Name, Forced: o.Forced.String(), Share: part(o.Share)}
 		for _, a := range site.Addrs {
-			st.Addresses = append(st.Addresses, addressStatus(b, health.Subject{Site: site.Name, Addr: a.Addr, Checks: site.Checks}))
+			st.Addresses = append(st.Addresses, addressStatus(b, health.Subject{Site: site.Name, Addr: a.Addr, Checks: site.Checks}, now))
 		}
 		st.fold()
 		sites = append(sites, st)
@@ -116,9 +131,11 @@ func (s *SiteStatus) fold() {
 	}
 }
 
-func addressStatus(b *health.Board, subject health.Subject) AddressStatus {
+func addressStatus(b *health.Board, subject health.Subject, now time.Time) AddressStatus {
 	j := b.Judge(subject)
-	out := AddressStatus{Address: subject.Addr.String(), Up: j.Up, Since: stamp(j.Since), Checks: []CheckStatus{}}
+	o := b.Limit(subject.Target(), now)
+	out := AddressStatus{Address: subject.Addr.String(), Up: j.Up, Since: stamp(j.Since), Checks: []CheckStatus{},
+		Forced: o.Forced.String(), Share: part(o.Share)}
 	var last time.Time
 	for _, check := range subject.Checks {
 		t, _ := b.Tracker(health.Key{Site: subject.Site, Addr: subject.Addr, Check: check})

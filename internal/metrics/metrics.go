@@ -12,6 +12,8 @@
 //	geodns_checks_total{site,check,result}            probes: pass, fail, no_verdict
 //	geodns_check_duration_seconds{site,check}         how long they took
 //	geodns_site_up{site}, geodns_address_up{site,address}
+//	geodns_site_share{site}, geodns_override{policy,site,address,state}
+//	geodns_state_ok                                   overrides and states are kept
 //	geodns_config_ok                                  the last load was good
 //	geodns_config_last_reload_success_timestamp_seconds
 //	geodns_config_last_reload_age_seconds             time since the last good load
@@ -43,7 +45,9 @@ type Metrics struct {
 	checks    *prometheus.CounterVec
 	durations *prometheus.HistogramVec
 	health    atomic.Pointer[[]AddressHealth]
+	overrides atomic.Pointer[Overrides]
 	configOK  prometheus.Gauge
+	stateOK   prometheus.Gauge
 	databases *prometheus.GaugeVec
 
 	mu       sync.Mutex
@@ -66,13 +70,15 @@ func New(workers int, version string) *Metrics {
 		}, []string{"site", "check"}),
 		configOK: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "geodns_config_ok", Help: "Whether the last load of the files was good; if not, older ones are served."}),
+		stateOK: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "geodns_state_ok", Help: "Whether what an earlier run kept could be read, and overrides and states can be kept."}),
 		databases: gaugeVec("geo_database_build_timestamp_seconds", "When the data of a geo database were put together.", "database"),
 		probed:    map[checkLabels]bool{},
 	}
 	m.reserveFixed()
 	info := gaugeVec("build_info", "Constant 1, with the version.", "version", "goversion")
 	info.WithLabelValues(version, runtime.Version()).Set(1)
-	m.registry.MustRegister(m.Counters, m.checks, m.durations, healthCollector{m}, m.configOK, m.databases, info,
+	m.registry.MustRegister(m.Counters, m.checks, m.durations, healthCollector{m}, overrideCollector{m}, m.configOK, m.stateOK, m.databases, info,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "geodns_config_last_reload_success_timestamp_seconds", Help: "When the files were last loaded well.",
 		}, func() float64 { return float64(m.lastLoad().UnixNano()) / 1e9 }),

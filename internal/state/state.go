@@ -1,7 +1,7 @@
-// Package state owns the folder of what must survive a restart: its lock and
-// the secrets in it. Nothing else in the program writes files.
+// Package state owns the folder of what must survive a restart: its lock, and
+// the secrets and files in it. Nothing else in the program writes files.
 //
-// It does not know what the secrets are for. The entry point is [Open].
+// It does not know what they are for. The entry point is [Open].
 package state
 
 import (
@@ -91,7 +91,7 @@ func writeAtomic(file string, data []byte) error {
 	if err := os.Rename(tmp.Name(), file); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
-	return nil
+	return syncFolder(filepath.Dir(file))
 }
 
 // Chown gives the folder and all in it to a user, so that a process that

@@ -44,25 +44,6 @@ type Watch struct {
 	Spec Spec
 }
 
-// Target is what an operator overrides: an address of a site, or with an
-// invalid Addr the site as a whole; with Policy set, the target named Site (a
-// site or a policy) of that policy alone.
-type Target struct {
-	Policy string
-	Site   string
-	Addr   netip.Addr
-}
-
-// Override is what an operator has decided about a target. [Unlimited] is the
-// one that changes nothing; the zero value drains.
-type Override struct {
-	Forced Forced
-	Share  uint16 // part of its clients that it may have; 0 drains it
-}
-
-// Unlimited is the override that changes nothing.
-var Unlimited = Override{Share: FullShare}
-
 // Subject is a thing with a number in the snapshot: an address of a site, with
 // an invalid Addr the site as a whole, or with Policy set a target of a policy,
 // which has no checks of its own.
@@ -95,7 +76,9 @@ type Board struct {
 	UnknownDown bool
 
 	watches   map[Key]*watched
-	overrides map[Target]Override
+	overrides overrides
+	rules     map[string]Rules
+	prior     map[Key]prior // of an earlier run, until their checks are watched
 }
 
 type watched struct {
@@ -106,16 +89,17 @@ type watched struct {
 // NewBoard returns a board that watches the given checks and knows nothing of
 // them yet.
 func NewBoard(watches []Watch) *Board {
-	b := &Board{overrides: map[Target]Override{}}
+	b := &Board{overrides: overrides{}}
 	b.Rebuild(watches)
 	return b
 }
 
 // Rebuild makes the board watch exactly the given checks, as a reload does.
 // Those watched before keep their trackers, also under a new spec; the others
-// start unknown; the gone are dropped and returned in order. Overrides are
-// kept whatever the configuration says: a site that is drained, taken out of
-// the file by mistake and put back, is still drained.
+// start unknown, or as an earlier run left them (see [Board.Restore]); the gone
+// are dropped and returned in order. Overrides are kept whatever the
+// configuration says: a site that is drained, taken out of the file by mistake
+// and put back, is still drained.
 func (b *Board) Rebuild(watches []Watch) (gone []Key) {
 	old := b.watches
 	b.watches = make(map[Key]*watched, len(watches))
@@ -123,8 +107,13 @@ func (b *Board) Rebuild(watches []Watch) (gone []Key) {
 		next := &watched{spec: w.Spec}
 		if before, ok := old[w.Key]; ok {
 			next.tracker = before.tracker
+		} else if p, ok := b.prior[w.Key]; ok {
+			next.tracker = Tracker{Known: true, Up: p.up, Since: p.since, Restored: true}
 		}
 		b.watches[w.Key] = next
+	}
+	if len(watches) > 0 {
+		b.prior = nil // what the first configuration lacks is forgotten
 	}
 	for k := range old {
 		if b.watches[k] == nil {
@@ -181,26 +170,6 @@ func (b *Board) All() iter.Seq2[Key, Tracker] {
 	}
 }
 
-// SetOverride sets what the operator has decided about t; [Unlimited] takes
-// an earlier decision back. It reports whether anything changed.
-func (b *Board) SetOverride(t Target, o Override) (changed bool) {
-	before := b.Override(t)
-	if o == Unlimited {
-		delete(b.overrides, t)
-	} else {
-		b.overrides[t] = o
-	}
-	return before != o
-}
-
-// Override returns what the operator has decided about t, or [Unlimited].
-func (b *Board) Override(t Target) Override {
-	if o, ok := b.overrides[t]; ok {
-		return o
-	}
-	return Unlimited
-}
-
 // Judge folds the checks of s: it is up when none of them is down. A check
 // that has given no verdict counts as [Board.UnknownDown] says, and so does
 // one that is not watched. Overrides do not enter.
@@ -228,17 +197,17 @@ func (b *Board) fold(j Judgment, check string, t Tracker) Judgment {
 	return j
 }
 
-// Snapshot returns the state of the given subjects: folded from their checks
-// as [Board.Judge] does, with the overrides. It holds the IDs from 0 to the
+// Snapshot returns the state of the given subjects at a moment: folded from
+// their checks as [Board.Judge] does, with the overrides. It holds the IDs from 0 to the
 // greatest one given; those not given are up.
-func (b *Board) Snapshot(subjects []Subject) *Snapshot {
+func (b *Board) Snapshot(subjects []Subject, now time.Time) *Snapshot {
 	n := 0
 	for _, s := range subjects {
 		n = max(n, int(s.ID)+1)
 	}
 	snap := NewSnapshot(n)
 	for _, s := range subjects {
-		o := b.Override(s.Target())
+		o := b.Limit(s.Target(), now)
 		snap.entries[s.ID] = Entry{Up: b.Judge(s).Up, Forced: o.Forced, Share: o.Share, Horizon: NoHorizon}
 	}
 	return snap

@@ -55,7 +55,7 @@ func TestAddressIsUpWhenAllItsChecksPass(t *testing.T) {
 		if got := b.Judge(subject); got != c.want {
 			t.Errorf("%s: got %+v, want %+v", c.name, got, c.want)
 		}
-		if got := b.Snapshot([]Subject{subject}).At(0).Up; got != c.want.Up {
+		if got := b.Snapshot([]Subject{subject}, epoch).At(0).Up; got != c.want.Up {
 			t.Errorf("%s: in the snapshot up is %v", c.name, got)
 		}
 	}
@@ -90,7 +90,7 @@ func TestChecksOfOneAddressDoNotTouchAnother(t *testing.T) {
 		{ID: 1, Site: "fra", Addr: fra4, Checks: []string{"web"}},
 		{ID: 2, Site: "fra", Addr: fra6, Checks: []string{"web"}},
 		{ID: 3, Site: "iad", Addr: fra4, Checks: []string{"web"}},
-	})
+	}, epoch)
 	for id, want := range []bool{true, false, true, true} {
 		if got := snap.At(ID(id)).Up; got != want {
 			t.Errorf("ID %d: up is %v, want %v", id, got, want)
@@ -142,38 +142,41 @@ func TestOverridesStandBesideTheChecksAndOutliveAReload(t *testing.T) {
 	b.Step(key(fra4, "web"), fail(1, "refused"))
 	subjects := []Subject{{ID: 0, Site: "fra"}, {ID: 1, Site: "fra", Addr: fra4, Checks: []string{"web"}}}
 
-	if !b.SetOverride(site, Override{Share: 0}) || b.SetOverride(site, Override{Share: 0}) {
-		t.Error("SetOverride: want changed once")
+	if err := b.Drain(site, Order{}, epoch); err != nil {
+		t.Fatal(err)
 	}
-	b.SetOverride(addr, Override{Forced: ForcedUp, Share: FullShare})
+	if changed, err := b.Force(addr, ForcedUp, Order{}, epoch); err != nil || !changed {
+		t.Fatalf("force: %v, %v", changed, err)
+	}
+	if changed, _ := b.Force(addr, ForcedUp, Order{}, epoch); changed {
+		t.Error("the same force again is a change")
+	}
 	b.Rebuild(nil)
 	b.Rebuild(watch(key(fra4, "web")))
 	b.Step(key(fra4, "web"), fail(2, "refused"))
-
-	snap := b.Snapshot(subjects)
+	snap := b.Snapshot(subjects, epoch)
 	if got, want := snap.At(0), (Entry{Up: true, Share: 0, Horizon: NoHorizon}); got != want {
 		t.Errorf("site: got %+v, want %+v", got, want)
 	}
 	if got, want := snap.At(1), (Entry{Up: false, Forced: ForcedUp, Share: FullShare, Horizon: NoHorizon}); got != want {
 		t.Errorf("address: got %+v, want %+v", got, want)
 	}
-
-	if !b.SetOverride(site, Unlimited) || b.Override(site) != Unlimited || b.SetOverride(site, Unlimited) {
-		t.Error("taking back: want changed once")
+	if !b.Undrain(site, Order{}, epoch) || b.Limit(site, epoch) != Unlimited || b.Undrain(site, Order{}, epoch) {
+		t.Error("undrain: want drained before, once")
 	}
-	if got := b.Snapshot(subjects).At(0); got != entryUp {
+	if got := b.Snapshot(subjects, epoch).At(0); got != entryUp {
 		t.Errorf("site after undrain: got %+v", got)
 	}
 }
 
 func TestSnapshotHoldsTheGreatestID(t *testing.T) {
 	b := NewBoard(nil)
-	b.SetOverride(Target{Site: "fra"}, Override{Forced: ForcedDown, Share: FullShare})
-	snap := b.Snapshot([]Subject{{ID: 7, Site: "fra"}, {ID: 3, Site: "iad"}})
+	b.Force(Target{Site: "fra"}, ForcedDown, Order{}, epoch)
+	snap := b.Snapshot([]Subject{{ID: 7, Site: "fra"}, {ID: 3, Site: "iad"}}, epoch)
 	if snap.Len() != 8 || snap.At(7).Forced != ForcedDown || snap.At(0) != entryUp || snap.At(3) != entryUp {
 		t.Errorf("got %+v", snap)
 	}
-	if got := b.Snapshot(nil).Len(); got != 0 {
+	if got := b.Snapshot(nil, epoch).Len(); got != 0 {
 		t.Errorf("no subjects: got %d entries", got)
 	}
 }
@@ -253,7 +256,7 @@ func TestSnapshotAgreesWithAnObviousModel(t *testing.T) {
 				}
 			}
 			s := Subject{ID: ID(i), Site: "fra", Addr: addr, Checks: checks}
-			if got := b.Snapshot([]Subject{s}).At(s.ID).Up; got != want {
+			if got := b.Snapshot([]Subject{s}, epoch).At(s.ID).Up; got != want {
 				rt.Fatalf("%v: up is %v, want %v (%v)", addr, got, want, up)
 			}
 		}
@@ -277,7 +280,7 @@ func BenchmarkBoard(b *testing.B) {
 	})
 	b.Run("snapshot of 1000", func(b *testing.B) {
 		for b.Loop() {
-			board.Snapshot(subjects)
+			board.Snapshot(subjects, epoch)
 		}
 	})
 }

@@ -22,7 +22,7 @@ func ExampleBoard() {
 		{Verdict: health.Fail, Err: "status 503, want 200-299", At: at.Add(4 * time.Second)},
 	} {
 		changed := board.Step(web, r)
-		fmt.Println(r.Verdict, "changed:", changed, "up:", board.Snapshot(subjects).At(0).Up)
+		fmt.Println(r.Verdict, "changed:", changed, "up:", board.Snapshot(subjects, r.At).At(0).Up)
 	}
 	j := board.Judge(subjects[0])
 	fmt.Printf("down since %s: %s: %s\n", j.Since.Format(time.TimeOnly), j.Check, j.Err)

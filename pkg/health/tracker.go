@@ -10,6 +10,10 @@ type Tracker struct {
 	Up    bool      // the state
 	Since time.Time // when the state was last decided: the first verdict or the last change
 
+	// Restored says that the state is that of an earlier run: the next verdict
+	// decides at once, and Since stays if it says the same.
+	Restored bool
+
 	PassRun int // successes in a row up to now
 	FailRun int // failures in a row up to now; one of the two is 0
 
@@ -48,6 +52,9 @@ func (t Tracker) Step(r Result, spec Spec) (next Tracker, changed bool) {
 // decide sets the state to up if it is not known yet, or if it differs and
 // the run that speaks for it is long enough.
 func (t Tracker) decide(up, enough bool) (Tracker, bool) {
+	if t.Restored {
+		t.Restored, enough = false, true
+	}
 	if t.Known && (t.Up == up || !enough) {
 		return t, false
 	}

@@ -71,6 +71,7 @@ type Site struct {
 	Addrs    []netip.Addr
 	Location *policy.Location // nil if not given
 	Checks   []string         // names of the checks that each address must pass
+	Rules    health.Rules     // how it comes back
 }
 
 // NewSites numbers the sites for the policies, in their order, and the targets
@@ -96,6 +97,17 @@ func (c *Config) Watches() []health.Watch {
 				key := health.Key{Site: s.Name, Addr: a, Check: name}
 				out = append(out, health.Watch{Key: key, Spec: c.Check(name).Spec})
 			}
+		}
+	}
+	return out
+}
+
+// Rules returns what the sites say about how they come back, by name.
+func (c *Config) Rules() map[string]health.Rules {
+	out := make(map[string]health.Rules, len(c.Sites))
+	for _, s := range c.Sites {
+		if s.Rules != (health.Rules{}) {
+			out[s.Name] = s.Rules
 		}
 	}
 	return out

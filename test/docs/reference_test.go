@@ -200,6 +200,10 @@ func TestMetricsAndStatusAreTold(t *testing.T) {
 	if _, code := w.run("dig @127.0.0.1 -p 5300 +short www.example.com"); code != 0 {
 		t.Errorf("dig: code %d", code)
 	}
+	// What exists only while somebody has decided something.
+	if out, code := w.run("geodns drain sgp --over 1h --for 2h --reason test --server http://127.0.0.1:5301"); code != 0 {
+		t.Errorf("drain: code %d: %s", code, out)
+	}
 	metrics, _ := w.run("curl -s http://127.0.0.1:5301/metrics")
 	status, _ := w.run("curl -s http://127.0.0.1:5301/api/v1/status")
 	t.Run("metrics", func(t *testing.T) { compareMetrics(t, metrics) })

@@ -152,6 +152,7 @@ type status struct {
 	Sites []struct {
 		Name      string
 		Up        bool
+		Since     string
 		Addresses []struct {
 			Address   string
 			Up        bool

@@ -1,0 +1,55 @@
+package metrics
+
+import "github.com/prometheus/client_golang/prometheus"
+
+var (
+	descSiteShare = desc("site_share", "Part of its clients that a site may have, 0 to 1.", "site")
+	descOverride  = desc("override", "Overrides in force: drained, draining, returning, forced up or forced down.",
+		"policy", "site", "address", "state")
+)
+
+// Override is an override in force.
+type Override struct {
+	Policy, Site, Address, State string // "" where it does not apply
+}
+
+// Overrides are what operators decided, and what it amounts to.
+type Overrides struct {
+	InForce []Override
+	Shares  map[string]float64 // by site
+}
+
+// SetOverrides replaces what is told about overrides. It keeps o.
+func (m *Metrics) SetOverrides(o Overrides) { m.overrides.Store(&o) }
+
+// SetStateOK tells whether overrides and states are kept on disk.
+func (m *Metrics) SetStateOK(ok bool) { m.stateOK.Set(number(ok)) }
+
+// overrideCollector makes the series of overrides from those set last.
+type overrideCollector struct{ m *Metrics }
+
+// Describe implements prometheus.Collector.
+func (c overrideCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- descSiteShare
+	ch <- descOverride
+}
+
+// Collect implements prometheus.Collector.
+func (c overrideCollector) Collect(ch chan<- prometheus.Metric) {
+	o := c.m.overrides.Load()
+	if o == nil {
+		return
+	}
+	for site, share := range o.Shares {
+		ch <- prometheus.MustNewConstMetric(descSiteShare, prometheus.GaugeValue, share, label(site))
+	}
+	// A map, since a series that is there twice would fail the whole scrape.
+	seen := map[Override]bool{}
+	for _, v := range o.InForce {
+		v = Override{label(v.Policy), label(v.Site), v.Address, v.State}
+		if !seen[v] {
+			seen[v] = true
+			ch <- prometheus.MustNewConstMetric(descOverride, prometheus.GaugeValue, 1, v.Policy, v.Site, v.Address, v.State)
+		}
+	}
+}
