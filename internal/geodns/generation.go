@@ -52,6 +52,7 @@ func (l *loader) generation(files []steering.File, index *geo.Index) *generation
 	}
 	if index != nil {
 		g.compiler = policy.NewCompiler(g.sites, index)
+		g.compiler.SetGuard(g.config.Guard)
 	}
 	if g.good() {
 		l.gen = g

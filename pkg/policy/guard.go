@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/geodns-vipd/geodns/pkg/diag"
 )
@@ -16,7 +17,14 @@ type GuardSpec struct {
 
 // String returns the guard in the YAML flow form of steering.yaml.
 func (g *GuardSpec) String() string {
-	return fmt.Sprintf("{min_sites: %d, max_removed: %d%%}", g.MinSites, g.MaxRemoved)
+	var parts []string
+	if g.MinSites > 0 {
+		parts = append(parts, fmt.Sprintf("min_sites: %d", g.MinSites))
+	}
+	if g.MaxRemoved < 100 || parts == nil {
+		parts = append(parts, fmt.Sprintf("max_removed: %d%%", g.MaxRemoved))
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
 }
 
 // Guard is a guard in force: the sites that it is the nearest guard above of,

@@ -200,7 +200,7 @@ func (w *walk) traceStick(n *node, zero bool, picked int) {
 		}
 	}
 	w.add(Step{Kind: StepHash, Name: n.spec.String(), Target: n.target(picked), Pos: n.spec.Pos.String(),
-		Verdict: "has the least by the hash of the client's network", Reason: strings.Join(places, ", ")})
+		Verdict: "has the least -ln(u)/weight by the hash of the client's network", Reason: strings.Join(places, ", ")})
 }
 
 // traceSubset adds the step of a policy that has more addresses than it may

@@ -15,7 +15,8 @@ import (
 type Config struct {
 	Checks   []Check
 	Sites    []Site
-	Policies []*policy.Spec // the named ones
+	Policies []*policy.Spec    // the named ones
+	Guard    *policy.GuardSpec // of the policies that STEER records name and that have none; nil if not given
 
 	broken bool // the files have errors: names are known, trees may have holes
 	names  names

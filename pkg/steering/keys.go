@@ -9,7 +9,7 @@ type keys struct {
 // The keys of steering.yaml. docs/steering.schema.json has the same; a test
 // compares them.
 var (
-	topKeys   = keys{known: []string{"checks", "sites", "policies"}}
+	topKeys   = keys{known: []string{"checks", "sites", "policies", "guard"}}
 	checkKeys = keys{
 		known: []string{"http", "https", "tcp", "interval", "timeout", "fall", "rise"},
 		later: []string{"icmp", "dns", "tls", "grpc", "exec"},
@@ -24,10 +24,12 @@ var (
 		later: []string{"records", "capacity", "budget", "guard"},
 	}
 	policyKeys = keys{
-		known: []string{"failover", "weighted", "geo", "all_down"},
-		later: []string{"nearest", "all", "min_healthy", "sticky", "bias", "max", "limit", "budget", "guard", "ttl"},
+		known: []string{"failover", "weighted", "geo", "nearest", "all", "all_down", "min_healthy", "sticky", "bias",
+			"max", "limit", "trickle", "guard"},
+		later: []string{"budget", "ttl"},
 	}
-	ruleKeys = keys{
+	guardKeys = keys{known: []string{"min_sites", "max_removed"}}
+	ruleKeys  = keys{
 		known: []string{"continent", "country", "subdivision", "city", "asn", "cidr", "use", "strict"},
 	}
 	weightKeys = keys{known: []string{"use", "weight"}}

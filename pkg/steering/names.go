@@ -14,6 +14,7 @@ type names struct {
 	targets map[string]diag.Pos     // sites and policies
 	specs   map[string]*policy.Spec // the same, with their trees
 	kinds   map[string]string       // the same: "site" or "policy"
+	located map[string]bool         // sites that say where they are
 	words   []string                // of targets, in order, for suggestions
 	checked []string                // of checks, in order
 
@@ -28,6 +29,7 @@ func newNames() names {
 		targets: map[string]diag.Pos{},
 		specs:   map[string]*policy.Spec{},
 		kinds:   map[string]string{},
+		located: map[string]bool{},
 	}
 }
 

@@ -51,6 +51,10 @@ func (p *parser) file(f File) {
 		return
 	}
 	for _, section := range p.r.fields(p.r.root(root, f.Name), "the file", "{sites: …}", &topKeys) {
+		if section.key == "guard" {
+			p.guard(section)
+			continue
+		}
 		what, example := section.key, map[string]string{
 			"checks":   "{web: {http: {path: /healthz}}}",
 			"sites":    "{fra: {addresses: [192.0.2.10]}}",
@@ -66,6 +70,15 @@ func (p *parser) file(f File) {
 			p.policies = append(p.policies, entries...)
 		}
 	}
+}
+
+// guard reads the guard of all policies, which stands once.
+func (p *parser) guard(f entry) {
+	if before := p.c.Guard; before != nil {
+		p.r.wrong(value{pos: f.pos}, "one of them", "guard stands twice, also at %s", before.Pos)
+		return
+	}
+	p.c.Guard = p.r.guard(f, "guard")
 }
 
 // place turns an offset in a file into line and column, the column in

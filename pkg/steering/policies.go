@@ -21,7 +21,6 @@ type trees struct {
 // fill reads the policy v into spec. Depth counts policies in place within
 // policies, from 1.
 func (t *trees) fill(spec *policy.Spec, v value, what string, depth int) {
-	var kinds []entry
 	if depth > policy.MaxDepth {
 		t.r.wrong(v, "give the inner ones names", "%s is more than %d policies deep", what, policy.MaxDepth)
 		return
@@ -31,16 +30,15 @@ func (t *trees) fill(spec *policy.Spec, v value, what string, depth int) {
 		return
 	}
 	fields := t.r.fields(v, what, "{failover: [fra, iad]}", &policyKeys)
+	var kinds []entry
 	for _, f := range fields {
-		if f.key == "all_down" {
-			t.allDown(spec, f, what, depth)
-			continue
+		if isKind(f.key) {
+			kinds = append(kinds, f)
 		}
-		kinds = append(kinds, f)
 	}
 	switch {
 	case len(kinds) == 0 && v.node.Kind == yaml.MappingNode && !hasOther(v, &policyKeys):
-		t.r.wrong(v, "add failover, weighted or geo", "%s does not say how to choose", what)
+		t.r.wrong(v, "add failover, weighted, geo, nearest or all", "%s does not say how to choose", what)
 	case len(kinds) > 1:
 		t.r.wrong(value{pos: kinds[1].pos}, "put one in place into the other",
 			"%s has both %s and %s", what, kinds[0].key, kinds[1].key)
@@ -49,6 +47,20 @@ func (t *trees) fill(spec *policy.Spec, v value, what string, depth int) {
 		spec.Pos = f.pos
 		t.kind(spec, f, what, depth)
 	}
+	if len(kinds) != 1 {
+		return // what the modifiers are said of is unclear
+	}
+	for _, f := range fields {
+		if !isKind(f.key) {
+			t.modifier(spec, f, what, depth)
+		}
+	}
+	t.checkMinHealthy(spec, fields, what)
+}
+
+// isKind reports whether a key says how a policy chooses.
+func isKind(key string) bool {
+	return slices.Contains([]string{"failover", "weighted", "geo", "nearest", "all"}, key)
 }
 
 // kind reads what a policy chooses among.
@@ -64,6 +76,12 @@ func (t *trees) kind(spec *policy.Spec, f entry, what string, depth int) {
 	case "geo":
 		spec.Kind = policy.KindGeo
 		t.geo(spec, f.value, what, depth)
+	case "nearest":
+		spec.Kind = policy.KindNearest
+		t.nearest(spec, f.value, what, depth)
+	case "all":
+		spec.Kind = policy.KindAll
+		t.all(spec, f.value, what, depth)
 	}
 	if n := max(len(spec.Targets), len(spec.Rules)); n > maxTargets {
 		t.r.wrong(f.value, "several policies", "%s has %d targets, more than %d", what, n, maxTargets)

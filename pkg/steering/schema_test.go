@@ -42,7 +42,7 @@ func TestSchemaHasTheKeysOfTheParser(t *testing.T) {
 	defs := s["$defs"].(schema)
 	for def, want := range map[string]keys{
 		"": topKeys, "check": checkKeys, "http": httpKeys, "tcp": tcpKeys, "site": siteKeys,
-		"policy": policyKeys, "rule": ruleKeys, "weightItem": weightKeys,
+		"policy": policyKeys, "rule": ruleKeys, "weightItem": weightKeys, "guard": guardKeys,
 	} {
 		at := s
 		if def != "" {
@@ -124,7 +124,19 @@ func TestSchemaRefusesWhatTheParserRefuses(t *testing.T) {
 		site + "policies: {web: {}}",
 		site + "policies: {web: {failover: []}}",
 		site + "policies: {web: {failover: fra}}",
-		site + "policies: {web: {nearest: [fra]}}",
+		site + "policies: {web: {nearest: [{failover: [fra]}]}}",
+		site + "policies: {web: {nearest: []}}",
+		site + "policies: {web: {all: fra}}",
+		site + "policies: {web: {all: [fra], max: 0}}",
+		site + "policies: {web: {all: [fra], sticky: true}}",
+		site + "policies: {web: {failover: [fra], trickle: 1}}",
+		site + "policies: {web: {failover: [fra], limit: 1}}",
+		site + "policies: {web: {weighted: {fra: 1}, sticky: 1}}",
+		site + "policies: {web: {failover: [fra], min_healthy: 0}}",
+		site + "policies: {web: {geo: [{use: fra}], min_healthy: 1}}",
+		site + "policies: {web: {failover: [fra], guard: {}}}",
+		site + "policies: {web: {failover: [fra], guard: {max_removed: half}}}",
+		site + "guard: {min_sites: 0}",
 		site + "policies: {web: {failover: [fra], weighted: {fra: 1}}}",
 		site + "policies: {web: {failover: [fra], all_down: never}}",
 		site + "policies: {web: {weighted: {}}}",
@@ -221,6 +233,8 @@ func validateBy(root, s schema, keyword string, want, v any) string {
 			}
 		}
 		bad = matching != 1
+	case "anyOf":
+		bad = !slices.ContainsFunc(want.([]any), func(one any) bool { return validate(root, one.(schema), v) == "" })
 	case "pattern":
 		bad = isText && !regexp.MustCompile(want.(string)).MatchString(text)
 	case "minLength":

@@ -26,6 +26,7 @@ func (r *reader) site(e entry, n *names) Site {
 			s.Addrs = r.addresses(f.value, what+": addresses")
 		case "location":
 			s.Location = r.location(f.value, what+": location")
+			n.located[e.key] = true
 		case "check":
 			s.Checks = r.checkNames(f.value, what+": check", n)
 		}
