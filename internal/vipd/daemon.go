@@ -102,6 +102,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 			d.log.Error("interfaces are not watched", "err", err)
 		}
 	})
+	wg.Go(func() { keepRaised(watching, d.log, below(rtPriority(cfg.Global.Process.RTPriority))) })
 	d.links.take(<-monitor.Events()) // the first brings all
 	// The socket first: if another vipd runs, its addresses must stay.
 	servers, err := d.listen(cfg)

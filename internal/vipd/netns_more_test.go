@@ -9,11 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/geodns-vipd/geodns/internal/vipd"
 )
@@ -324,4 +327,28 @@ func TestDigitalOceanClaimsOnTheEdge(t *testing.T) {
 	if len(log) != 1 || log[0] != "assign Bearer t0ken" {
 		t.Errorf("requests %q", log)
 	}
+}
+
+func TestThreadsAreOfRealTimePriorityAndHooksAreNot(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "a")
+	log, script := filepath.Join(l.dir, "hook.log"), filepath.Join(l.dir, "hook.sh")
+	os.WriteFile(script, []byte("#!/bin/sh\nchrt -p $$ >> "+log+"\n"), 0o755)
+	a := l.start("a", instance(150, "notify_master "+script))
+	l.within(3*time.Second, "a is master", a.master)
+	l.within(3*time.Second, "every thread of vipd has real-time priority", func() bool {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", a.cmd.Process.Pid))
+		for _, path := range threads {
+			tid, _ := strconv.Atoi(filepath.Base(path))
+			attr, err := unix.SchedGetAttr(tid, 0)
+			if err == nil && attr.Policy != unix.SCHED_RR {
+				return false
+			}
+		}
+		return len(threads) > 0
+	})
+	l.within(3*time.Second, "the hook has none", func() bool {
+		got, _ := os.ReadFile(log)
+		return strings.Contains(string(got), "SCHED_OTHER")
+	})
 }

@@ -3,8 +3,6 @@ package vipd
 import (
 	"runtime"
 	"sync"
-
-	"golang.org/x/sys/unix"
 )
 
 // defaultRTPriority is the real-time priority of the threads that hold
@@ -29,17 +27,20 @@ func ownThread(priority int) (release func(), err error) {
 	addProcessors(1)
 	release = func() { addProcessors(-1) }
 	runtime.LockOSThread()
-	if priority <= 0 {
-		priority = defaultRTPriority
-	}
-	attr := unix.SchedAttr{
-		Size:     unix.SizeofSchedAttr,
-		Policy:   unix.SCHED_RR,
-		Flags:    unix.SCHED_FLAG_RESET_ON_FORK,
-		Priority: uint32(priority),
-	}
-	return release, unix.SchedSetAttr(0, &attr, 0)
+	return release, setRealtime(0, rtPriority(priority))
 }
+
+// rtPriority returns the priority of the threads that hold instances.
+func rtPriority(configured int) int {
+	if configured <= 0 {
+		return defaultRTPriority
+	}
+	return configured
+}
+
+// below returns the priority of everything else in the process: the instances go
+// first where there is room below them.
+func below(priority int) int { return max(priority-1, 1) }
 
 func addProcessors(n int) {
 	processors.Lock()

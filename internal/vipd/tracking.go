@@ -1,7 +1,6 @@
 package vipd
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -139,8 +138,7 @@ func (t *tracking) start(thing any, global *keepalived.Global) (func(context.Con
 // ownThread makes the end of a process known on time on a busy machine too. The
 // instances' own threads go before it where there is room below them.
 func (t *tracking) ownThread(name string, global *keepalived.Global) (release func()) {
-	rt := cmp.Or(global.Process.RTPriority, defaultRTPriority)
-	release, err := ownThread(max(rt-1, 1))
+	release, err := ownThread(below(rtPriority(global.Process.RTPriority)))
 	if err != nil {
 		t.log.Debug("no real-time priority", "process", name, "err", err)
 	}
