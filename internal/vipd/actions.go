@@ -137,16 +137,24 @@ func (in *instance) addAddresses() {
 	}
 }
 
-// refresh renews the lifetimes unless they have ended already.
+// refresh renews the lifetimes unless they have ended already. What became of it
+// comes by mail.
 func (in *instance) refresh(a vrrp.RefreshAddresses) {
-	err := netlink.ErrLate
-	if bootNow() < a.Before {
-		err = in.claims.refresh(a.Before)
-	}
-	switch {
-	case errors.Is(err, netlink.ErrLate):
+	if bootNow() >= a.Before {
 		in.after = append(in.after, func() { in.step(vrrp.RefreshMissed{At: bootNow()}) })
-	case err != nil:
+		return
+	}
+	in.claims.refresh(a.Before, func(life uint64, err error) {
+		in.mailbox.post(func(in *instance) { in.notRenewed(life, err) })
+	})
+}
+
+func (in *instance) notRenewed(life uint64, err error) {
+	switch {
+	case life != in.claims.life:
+	case errors.Is(err, netlink.ErrLate):
+		in.step(vrrp.RefreshMissed{At: bootNow()})
+	default:
 		in.log.Error("addresses not renewed", "err", err)
 	}
 }

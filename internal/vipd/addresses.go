@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/geodns-vipd/geodns/internal/machine"
@@ -15,16 +16,19 @@ import (
 
 // addresses is what an instance brings up on this node: addresses with a
 // lifetime, and the routes and rules that go with them. It belongs to the
-// goroutine of the instance.
+// goroutine of the instance; only renewals run beside it.
 type addresses struct {
 	want   []keepalived.Address
 	routes []keepalived.Route
 	rules  []keepalived.Rule
-
-	conn   *netlink.Conn
-	holder *netlink.Holder
 	active bool
 	placed placed // routes and rules that were added
+
+	renewals renewals
+	mu       sync.Mutex // guards what follows
+	conn     *netlink.Conn
+	holder   *netlink.Holder
+	life     uint64 // counts how often the addresses were added or removed
 }
 
 type placed struct {
@@ -74,7 +78,10 @@ func resolveTable(t *keepalived.Table) error {
 // add brings everything up, and returns the addresses that are not there after
 // it.
 func (a *addresses) add() (missing []netip.Addr, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.active = true
+	a.life++
 	errs := []error{a.clearRoutes(false)}
 	res, err := a.holder.Apply(a.want)
 	errs = append(errs, err, a.conn.AddRoutes(a.routes), a.conn.AddRules(a.rules))
@@ -103,15 +110,31 @@ func (a *addresses) clearRoutes(all bool) error {
 	return errors.Join(a.conn.RemoveRules(rules), a.conn.RemoveRoutes(routes))
 }
 
-// refresh renews the lifetimes; [netlink.ErrLate] if they have ended.
-func (a *addresses) refresh(before time.Duration) error { return a.holder.Refresh(before) }
+// refresh orders that the lifetimes be renewed, and does not wait for it. failed
+// is told on another goroutine what went wrong, [netlink.ErrLate] if they had
+// ended, unless the addresses were added anew or removed meanwhile.
+func (a *addresses) refresh(before time.Duration, failed func(life uint64, err error)) {
+	a.renewals.order(renewal{before, a.life}, func(r renewal) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if r.life != a.life {
+			return
+		}
+		if err := a.holder.Refresh(r.before); err != nil {
+			failed(r.life, err)
+		}
+	})
+}
 
 // remove takes everything down.
 func (a *addresses) remove() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if !a.active && len(a.holder.Held()) == 0 {
 		return nil
 	}
 	a.active = false
+	a.life++
 	// The addresses first: it is they that must not be on two nodes.
 	err := a.holder.Remove()
 	err = errors.Join(err, a.clearRoutes(true))
@@ -119,15 +142,38 @@ func (a *addresses) remove() error {
 	return err
 }
 
-// lost tells that an address is gone, and reports whether that matters.
+// lost tells that an address is gone, and reports whether that matters. News of
+// other addresses do not make it wait for a renewal.
 func (a *addresses) lost(index int, addr netip.Addr) bool {
+	if !a.wanted(addr) {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	return a.holder.Lost(index, addr) && a.tracked(addr)
 }
 
 // check returns the addresses that are gone and matter.
 func (a *addresses) check() ([]netip.Addr, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	gone, err := a.holder.Check()
 	return slices.DeleteFunc(gone, func(addr netip.Addr) bool { return !a.tracked(addr) }), err
+}
+
+// duplicate removes an address that another node on the link has too, and
+// reports whether it was held.
+func (a *addresses) duplicate(index int, addr netip.Addr) (held bool, err error) {
+	if !a.wanted(addr) {
+		return false, nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.holder.Duplicate(index, addr)
+}
+
+func (a *addresses) wanted(addr netip.Addr) bool {
+	return slices.ContainsFunc(a.want, func(w keepalived.Address) bool { return w.Addr() == addr })
 }
 
 // tracked reports whether it matters that an address is gone.
@@ -135,4 +181,7 @@ func (a *addresses) tracked(addr netip.Addr) bool {
 	return !slices.ContainsFunc(a.want, func(w keepalived.Address) bool { return w.Addr() == addr && w.NoTrack })
 }
 
-func (a *addresses) close() { a.conn.Close() }
+func (a *addresses) close() {
+	a.renewals.wait()
+	a.conn.Close()
+}

@@ -88,4 +88,5 @@ func (a *announcer) stop() {
 func (a *announcer) close() {
 	a.stop()
 	a.socket.Close()
+	a.links.Close()
 }

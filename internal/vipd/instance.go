@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/geodns-vipd/geodns/internal/neigh"
+	"github.com/geodns-vipd/geodns/internal/netlink"
 	"github.com/geodns-vipd/geodns/internal/track"
 	"github.com/geodns-vipd/geodns/pkg/keepalived"
 	"github.com/geodns-vipd/geodns/pkg/vrrp"
@@ -138,7 +139,12 @@ func newInstance(p *plan, facts linkFacts, h host, log *slog.Logger, rt int) (in
 	if err != nil {
 		return nil, err
 	}
-	in.voice = &announcer{log: in.log, socket: socket, links: in.claims.conn, opt: p.pauses()}
+	undo = append(undo, func() { socket.Close() })
+	links, err := netlink.Open()
+	if err != nil {
+		return nil, err
+	}
+	in.voice = &announcer{log: in.log, socket: socket, links: links, opt: p.pauses()}
 	in.router = vrrp.New(p.router(facts.source(p), facts.connected))
 	return in, nil
 }
@@ -348,7 +354,7 @@ func (in *instance) addressGone(index int, addr netip.Addr) {
 
 // addressDuplicate hears that another node on the link has an address of ours.
 func (in *instance) addressDuplicate(index int, addr netip.Addr) {
-	held, err := in.claims.holder.Duplicate(index, addr)
+	held, err := in.claims.duplicate(index, addr)
 	if err != nil {
 		in.log.Error("duplicate address not removed", "err", err)
 	}
