@@ -1,4 +1,4 @@
-package cpubench
+package bench
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,22 +20,44 @@ import (
 
 // process is a running server.
 type process struct {
-	name string
-	addr netip.AddrPort
-	cmd  *exec.Cmd
-	log  bytes.Buffer
+	name  string
+	addr  netip.AddrPort
+	cmd   *exec.Cmd
+	log   bytes.Buffer
+	ready time.Duration // from its start to its first answer
+}
+
+type starter struct {
+	name, program string
+	command       func(t *testing.T, d *data, dir string, addr netip.AddrPort, threads int) *exec.Cmd
 }
 
 // starters write the files of each server into a folder and return the
 // command. A command that is not installed leaves the server out.
-var starters = []struct {
-	name, program string
-	command       func(t *testing.T, d *data, dir string, addr netip.AddrPort, threads int) *exec.Cmd
-}{
+var starters = []starter{
 	{"geodns", "", geodnsCommand},
 	{"gdnsd", "gdnsd", gdnsdCommand},
 	{"knot", "knotd", knotCommand},
 	{"nsd", "nsd", nsdCommand},
+}
+
+// addGeodns adds further programs of ours, named NAME=PATH, to compare a change
+// with what was before it.
+func addGeodns(t *testing.T, list string) {
+	for entry := range strings.SplitSeq(list, ",") {
+		name, path, ok := strings.Cut(entry, "=")
+		if !ok {
+			continue
+		}
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, steering = append(plain, name), append(steering, name)
+		starters = append(starters, starter{name, abs, func(t *testing.T, d *data, dir string, addr netip.AddrPort, threads int) *exec.Cmd {
+			return geodnsServing(t, abs, d, dir, addr, threads)
+		}})
+	}
 }
 
 // startServers starts all servers that are there. They stay idle until it is
@@ -45,7 +68,7 @@ func startServers(t *testing.T, d *data, place placement) []*process {
 	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")
 	var out []*process
 	for _, s := range starters {
-		if *server != "" && s.name != *server {
+		if *server != "" && !slices.Contains(strings.Split(*server, ","), s.name) {
 			continue
 		}
 		if s.program != "" {
@@ -71,6 +94,7 @@ func startServer(t *testing.T, name string, addr netip.AddrPort, cmd *exec.Cmd, 
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
+	begun := time.Now()
 	exited := make(chan struct{})
 	go func() {
 		p.cmd.Wait()
@@ -97,6 +121,7 @@ func startServer(t *testing.T, name string, addr netip.AddrPort, cmd *exec.Cmd, 
 			t.Fatalf("%s does not answer at %v:\n%s", name, addr, p.log.Bytes())
 		}
 	}
+	p.ready = time.Since(begun)
 	return p
 }
 
@@ -140,9 +165,13 @@ func writeFiles(t *testing.T, dir string, files map[string]string) {
 
 func geodnsCommand(t *testing.T, d *data, dir string, addr netip.AddrPort, threads int) *exec.Cmd {
 	bin := filepath.Join(dir, "geodns")
-	if out, err := exec.Command("go", "build", "-trimpath", "-o", bin, "../../cmd/geodns").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-trimpath", "-o", bin, "../cmd/geodns").CombinedOutput(); err != nil {
 		t.Fatalf("building geodns: %v\n%s", err, out)
 	}
+	return geodnsServing(t, bin, d, dir, addr, threads)
+}
+
+func geodnsServing(t *testing.T, bin string, d *data, dir string, addr netip.AddrPort, threads int) *exec.Cmd {
 	places := geodbtest.Places{}
 	for p, site := range d.nets {
 		places[p.String()] = geo.Place{Country: sites[site].country}

@@ -1,4 +1,4 @@
-package cpubench
+package bench
 
 import (
 	"encoding/binary"
@@ -32,7 +32,7 @@ const (
 type generator struct {
 	w     workload
 	rate  float64 // queries per second; 0: as many as the window lets through
-	socks []*socket
+	socks []client
 	next  int // query to be sent next
 	begun time.Time
 	sent  uint64
@@ -47,17 +47,33 @@ type generator struct {
 	latency     histogram
 }
 
-// socket is one connected socket with its batch of buffers. They are
-// allocated once and reachable from here as long as the kernel may use them;
-// Go's heap does not move.
-type socket struct {
+// client asks over one socket.
+type client interface {
+	state() *line
+	// ask sends the n queries that come next; it may send fewer.
+	ask(g *generator, n int) (sent int, err error)
+	// hear takes the answers that are there and returns how many.
+	hear(g *generator, now time.Time) (int, error)
+}
+
+// line is the state of a socket of either kind.
+type line struct {
 	fd       int
 	inFlight int
 	heard    time.Time
-	out, in  [window]mmsghdr
-	outVec   [window]unix.Iovec
-	inVec    [window]unix.Iovec
-	replies  [window][replySize]byte
+}
+
+func (l *line) state() *line { return l }
+
+// socket is one connected UDP socket with its batch of buffers. They are
+// allocated once and reachable from here as long as the kernel may use them;
+// Go's heap does not move.
+type socket struct {
+	line
+	out, in [window]mmsghdr
+	outVec  [window]unix.Iovec
+	inVec   [window]unix.Iovec
+	replies [window][replySize]byte
 }
 
 // mmsghdr is struct mmsghdr of recvmmsg(2).
@@ -70,29 +86,52 @@ type mmsghdr struct {
 func newGenerator(server netip.AddrPort, w workload, rate float64) (*generator, error) {
 	g := &generator{w: w, rate: rate}
 	for range sockets {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			return nil, err
+		var c client
+		var err error
+		if w.tcp {
+			c, err = dialStream(server)
+		} else {
+			c, err = dialSocket(server)
 		}
-		s := &socket{fd: fd}
-		g.socks = append(g.socks, s)
-		if err := unix.Connect(fd, &unix.SockaddrInet4{Port: int(server.Port()), Addr: server.Addr().As4()}); err != nil {
+		if err != nil {
 			g.close()
 			return nil, err
 		}
-		for i := range window {
-			s.out[i].hdr.Iov, s.in[i].hdr.Iov = &s.outVec[i], &s.inVec[i]
-			s.out[i].hdr.Iovlen, s.in[i].hdr.Iovlen = 1, 1
-			s.inVec[i].Base = &s.replies[i][0]
-			s.inVec[i].SetLen(replySize)
-		}
+		g.socks = append(g.socks, c)
 	}
 	return g, nil
 }
 
+func dialSocket(server netip.AddrPort) (*socket, error) {
+	fd, err := connect(unix.SOCK_DGRAM, server)
+	if err != nil {
+		return nil, err
+	}
+	s := &socket{line: line{fd: fd}}
+	for i := range window {
+		s.out[i].hdr.Iov, s.in[i].hdr.Iov = &s.outVec[i], &s.inVec[i]
+		s.out[i].hdr.Iovlen, s.in[i].hdr.Iovlen = 1, 1
+		s.inVec[i].Base = &s.replies[i][0]
+		s.inVec[i].SetLen(replySize)
+	}
+	return s, nil
+}
+
+func connect(kind int, server netip.AddrPort) (int, error) {
+	fd, err := unix.Socket(unix.AF_INET, kind|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.Connect(fd, &unix.SockaddrInet4{Port: int(server.Port()), Addr: server.Addr().As4()}); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
 func (g *generator) close() {
 	for _, s := range g.socks {
-		unix.Close(s.fd)
+		unix.Close(s.state().fd)
 	}
 }
 
@@ -118,7 +157,7 @@ func (g *generator) start(cpus unix.CPUSet) <-chan error {
 func (g *generator) run() error {
 	g.begun = time.Now()
 	for _, s := range g.socks {
-		s.heard = g.begun
+		s.state().heard = g.begun
 	}
 	for !g.stop.Load() {
 		if g.resetLatency.CompareAndSwap(true, false) {
@@ -127,17 +166,47 @@ func (g *generator) run() error {
 		// Without a sched_yield(2) when there is nothing to do: Linux takes
 		// that for a promise, and lets others go first for a second.
 		for _, s := range g.socks {
-			now := time.Now()
-			if err := g.receive(s, now); err != nil {
-				return err
-			}
-			if err := g.send(s, now); err != nil {
+			if err := g.turn(s, time.Now()); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
 }
+
+// turn takes the answers of a socket and sends what is due.
+func (g *generator) turn(s client, now time.Time) error {
+	l := s.state()
+	n, err := s.hear(g, now)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		l.heard = now
+		l.inFlight = max(0, l.inFlight-n)
+		g.answered.Store(g.answered.Load() + uint64(n)) // one writer
+	}
+	if l.inFlight == window && now.Sub(l.heard) > silence {
+		g.lost += window
+		l.inFlight, l.heard = 0, now
+	}
+	due := min(g.due(now), window-l.inFlight)
+	if due <= 0 {
+		return nil
+	}
+	at := int64(now.Sub(g.begun))
+	for i := range due {
+		g.sentAt[binary.BigEndian.Uint16(g.query(i))] = at
+	}
+	sent, err := s.ask(g, due)
+	l.inFlight += sent
+	g.sent += uint64(sent)
+	g.next = (g.next + sent) % len(g.w.queries)
+	return err
+}
+
+// query returns the i-th of the queries that come next.
+func (g *generator) query(i int) []byte { return g.w.queries[(g.next+i)%len(g.w.queries)] }
 
 // due returns how many queries a socket may send now.
 func (g *generator) due(now time.Time) int {
@@ -151,63 +220,50 @@ func (g *generator) due(now time.Time) int {
 	return 0
 }
 
-func (g *generator) send(s *socket, now time.Time) error {
-	n := min(g.due(now), window-s.inFlight)
-	if n <= 0 {
-		if s.inFlight == window && now.Sub(s.heard) > silence {
-			g.lost += window
-			s.inFlight, s.heard = 0, now
-		}
-		return nil
-	}
-	at := int64(now.Sub(g.begun))
+func (s *socket) ask(g *generator, n int) (int, error) {
 	for i := range n {
-		q := g.w.queries[g.next]
+		q := g.query(i)
 		s.outVec[i].Base = &q[0]
 		s.outVec[i].SetLen(len(q))
-		g.sentAt[binary.BigEndian.Uint16(q)] = at
-		if g.next++; g.next == len(g.w.queries) {
-			g.next = 0
-		}
 	}
 	// Raw: the call does not block, and the scheduler need not know of it.
 	sent, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&s.out[0])), uintptr(n), unix.MSG_DONTWAIT, 0, 0)
-	if errno != 0 && errno != unix.EAGAIN {
-		return errno
+	switch errno {
+	case 0:
+		return int(sent), nil
+	case unix.EAGAIN:
+		return 0, nil
 	}
-	if errno == 0 {
-		s.inFlight += int(sent)
-		g.sent += uint64(sent)
-	}
-	return nil
+	return 0, errno
 }
 
-func (g *generator) receive(s *socket, now time.Time) error {
+func (s *socket) hear(g *generator, now time.Time) (int, error) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&s.in[0])), window, unix.MSG_DONTWAIT, 0, 0)
-	if errno == unix.EAGAIN {
-		return nil
-	}
-	if errno == unix.ECONNREFUSED {
-		return errors.New("nobody listens any more")
-	}
-	if errno != 0 {
-		return errno
+	switch errno {
+	case 0:
+	case unix.EAGAIN:
+		return 0, nil
+	case unix.ECONNREFUSED:
+		return 0, errors.New("nobody listens any more")
+	default:
+		return 0, errno
 	}
 	at := time.Since(g.begun)
 	for i := range int(n) {
-		reply := s.replies[i][:s.in[i].len]
-		if !g.w.right(reply) {
-			if g.wrong++; g.firstWrong == nil {
-				g.firstWrong = append([]byte(nil), reply...)
-			}
-			continue
-		}
-		g.latency.add(at - time.Duration(g.sentAt[binary.BigEndian.Uint16(reply)]))
+		g.take(s.replies[i][:s.in[i].len], at)
 	}
-	s.heard = now
-	s.inFlight = max(0, s.inFlight-int(n))
-	g.answered.Store(g.answered.Load() + uint64(n)) // one writer
-	return nil
+	return int(n), nil
+}
+
+// take checks an answer that came at a time since begun.
+func (g *generator) take(reply []byte, at time.Duration) {
+	if !g.w.right(reply) {
+		if g.wrong++; g.firstWrong == nil {
+			g.firstWrong = append([]byte(nil), reply...)
+		}
+		return
+	}
+	g.latency.add(at - time.Duration(g.sentAt[binary.BigEndian.Uint16(reply)]))
 }
 
 // histogram counts durations in steps of about 3 percent.

@@ -1,44 +1,51 @@
-// Package cpubench measures what a query costs each of several name servers,
+// Package bench measures what a query costs each of several name servers,
 // in processor time of the server: geodns beside gdnsd, Knot and NSD (Debian's
 // packages; those that are missing are left out), with the same data and the
 // same load, in the same run.
 //
-//	go test -v -run TestCPUPerQuery ./test/cpubench -args -bench
+//	go test -v -run TestServersSideBySide ./bench -args -bench
 //
 // It does not measure how many queries a second a server can take: on one
 // machine that says as much about the load generator.
-package cpubench
+package bench
 
 import (
 	"flag"
 	"fmt"
-	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
 
 var (
 	long   = flag.Bool("bench", false, "measure for minutes, not seconds")
+	write  = flag.Bool("write", false, "write the table into "+docsFile)
 	only   = flag.String("only", "", "measure only this workload")
-	server = flag.String("server", "", "measure only this server")
+	server = flag.String("server", "", "measure only these servers, by comma")
+	also   = flag.String("also", "", "further programs of geodns, NAME=PATH by comma")
 	span   = flag.Duration("span", 0, "time of one measurement; 0: what -bench says")
 	rounds = flag.Int("rounds", 0, "measurements of each kind; 0: what -bench says")
+	steady = flag.Bool("steady", true, "with -bench: also below full load")
 	share  = flag.Bool("share", false, "do not pin: servers and load on all processors, one server thread for each")
 	hold   = flag.String("hold", "", "only put the server under this workload for the span and print its process number, for a profiler")
-	pace   = flag.Float64("pace", 0, "queries per second with -hold (0: as many as it takes), and instead of half")
+	pace   = flag.Float64("pace", 0, "queries per second with -hold (0: as many as it takes)")
 )
+
+// docsFile holds the table.
+const docsFile = "../docs/performance.md"
 
 // setting is how much is measured.
 type setting struct {
 	rounds     int
 	span, warm time.Duration
-	paced      bool // also latency, at half of what the slowest server can take
+	levels     bool // also at parts of what the slowest server takes
 }
 
 func settings() setting {
-	s := setting{rounds: 2, span: 200 * time.Millisecond, warm: 50 * time.Millisecond}
+	s := setting{rounds: 1, span: 150 * time.Millisecond, warm: 50 * time.Millisecond}
 	if *long {
-		s = setting{rounds: 7, span: 1500 * time.Millisecond, warm: 200 * time.Millisecond, paced: true}
+		s = setting{rounds: 7, span: 700 * time.Millisecond, warm: 150 * time.Millisecond, levels: *steady}
 	}
 	if *span > 0 {
 		s.span = *span
@@ -49,48 +56,61 @@ func settings() setting {
 	return s
 }
 
-// TestCPUPerQuery starts the servers side by side and puts each under the same
-// load in turn, round after round, so that what else the machine does hits all
-// of them alike. It fails if a server answers wrongly or hardly at all, never
+// TestServersSideBySide starts the servers side by side and puts each under the
+// same load in turn, round after round, so that what else the machine does hits
+// all of them alike. It fails if a server answers wrongly or hardly at all, never
 // because of a number: those are for people to read.
-func TestCPUPerQuery(t *testing.T) {
+func TestServersSideBySide(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts four servers")
 	}
-	place := choosePlace(*share)
-	data := makeData()
-	servers := startServers(t, data, place)
-	if *hold != "" {
-		holdLoad(t, servers, data, place)
-		return
+	place, set := choosePlace(*share), settings()
+	addGeodns(t, *also)
+	small := makeData(staticNames)
+	results := measureZone(t, small, workloads(small), place, set)
+	if *long && *hold == "" {
+		large := makeData(manyStaticNames)
+		results = append(results, measureZone(t, large, []workload{manyNames(large)}, place, set)...)
 	}
-	set := settings()
-	var results []result
-	for _, w := range workloads(data) {
-		if *only != "" && w.name != *only {
-			continue
+	var table strings.Builder
+	fmt.Fprintf(&table, "%s; %s; %d rounds of %v; µs of processor time of the server for each query.\n\n", machine(), place.text, set.rounds, set.span)
+	printTables(&table, results)
+	fmt.Print(table.String())
+	if *write {
+		writeBlock(t, docsFile, table.String())
+	}
+}
+
+// measureZone starts the servers with a zone and measures the workloads.
+func measureZone(t *testing.T, d *data, ws []workload, place placement, set setting) (results []result) {
+	ws = slices.DeleteFunc(ws, func(w workload) bool { return *only != "" && w.name != *only })
+	if len(ws) == 0 && *hold == "" {
+		return nil
+	}
+	t.Run(fmt.Sprint(d.names, " names"), func(t *testing.T) { // so that the servers end with it
+		servers := startServers(t, d, place)
+		if *hold != "" {
+			holdLoad(t, servers, d, place)
+			return
 		}
-		results = append(results, measureWorkload(t, servers, w, place, set))
-	}
-	printTable(os.Stdout, machine(), place, set, results)
+		for _, w := range ws {
+			results = append(results, measureWorkload(t, servers, w, place, set))
+		}
+	})
+	return results
 }
 
 // measureWorkload measures all servers that can answer a workload.
 func measureWorkload(t *testing.T, servers []*process, w workload, place placement, set setting) result {
 	t.Helper()
 	res := result{workload: w}
+	servers = slices.DeleteFunc(slices.Clone(servers), func(s *process) bool { return !w.answeredBy(s.name) })
 	for _, s := range servers {
-		if w.answeredBy(s.name) {
-			res.rows = append(res.rows, row{server: s.name})
-		}
+		res.rows = append(res.rows, row{server: s.name, ready: s.ready, memory: s.memory(t)})
 	}
 	round := func(each func(s *process, r *row)) {
-		i := 0
-		for _, s := range servers {
-			if w.answeredBy(s.name) {
-				each(s, &res.rows[i])
-				i++
-			}
+		for i, s := range servers {
+			each(s, &res.rows[i])
 		}
 	}
 	for range set.rounds {
@@ -98,29 +118,27 @@ func measureWorkload(t *testing.T, servers []*process, w workload, place placeme
 			r.full = append(r.full, measure(t, s, w, place, set, 0))
 		})
 	}
-	if !set.paced {
+	if !set.levels {
 		return res
 	}
-	rate := res.slowest() / 2
-	if *pace > 0 {
-		rate = *pace
-	}
-	for range set.rounds {
-		round(func(s *process, r *row) {
-			r.half = append(r.half, measure(t, s, w, place, set, rate))
-		})
+	for i, part := range levels {
+		rate := part * res.slowest()
+		for range set.rounds {
+			round(func(s *process, r *row) {
+				r.at[i] = append(r.at[i], measure(t, s, w, place, set, rate))
+			})
+		}
 	}
 	return res
 }
 
 // sample is one measurement of one server under one load.
 type sample struct {
-	user, sys float64 // processor time of the server, µs per query
-	rate      float64 // answers per second
+	total     float64       // processor time of the server, µs per query
+	user, sys time.Duration // of which, as sampled by the kernel
+	rate      float64       // answers per second
 	p50, p99  time.Duration
 }
-
-func (s sample) total() float64 { return s.user + s.sys }
 
 // attempts bounds how often a measurement is repeated on a machine that is so
 // busy with other things that it says nothing.
@@ -131,12 +149,20 @@ const attempts = 5
 func measure(t *testing.T, s *process, w workload, place placement, set setting, rate float64) sample {
 	t.Helper()
 	for range attempts {
-		if smp := measureOnce(t, s, w, place, set, rate); smp.rate > 1000 {
+		if smp := measureOnce(t, s, w, place, set, rate); smp.rate > enough(rate) {
 			return smp
 		}
 	}
-	t.Fatalf("%s, %s: less than 1000 answers per second, %d times", s.name, w.name, attempts)
+	t.Fatalf("%s, %s: hardly an answer, %d times", s.name, w.name, attempts)
 	return sample{}
+}
+
+// enough is the least rate at which a measurement says something.
+func enough(rate float64) float64 {
+	if rate == 0 {
+		return 1000
+	}
+	return min(1000, rate/4)
 }
 
 // measureOnce reads the processor time of a server and the count of answers at
@@ -162,8 +188,8 @@ func measureOnce(t *testing.T, s *process, w workload, place placement, set sett
 	}
 	n := max(1, float64(n1-n0))
 	return sample{
-		user: float64((cpu1.user - cpu0.user).Nanoseconds()) / 1000 / n,
-		sys:  float64((cpu1.sys - cpu0.sys).Nanoseconds()) / 1000 / n,
+		total: float64((cpu1.all - cpu0.all).Nanoseconds()) / 1000 / n,
+		user:  cpu1.user - cpu0.user, sys: cpu1.sys - cpu0.sys,
 		rate: n / took.Seconds(), p50: g.latency.percentile(50), p99: g.latency.percentile(99),
 	}
 }
@@ -175,12 +201,9 @@ func holdLoad(t *testing.T, servers []*process, data *data, place placement) {
 			continue
 		}
 		for _, s := range servers {
-			if *server != "" && s.name != *server {
-				continue
-			}
 			fmt.Printf("PID %d is %s\n", s.cmd.Process.Pid, s.name)
 			smp := measure(t, s, w, place, settings(), *pace)
-			t.Logf("%.2f µs user, %.2f µs sys, %.0f/s", smp.user, smp.sys, smp.rate)
+			t.Logf("%.2f µs, %.0f/s", smp.total, smp.rate)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package cpubench
+package bench
 
 import (
 	"encoding/binary"
@@ -15,6 +15,8 @@ import (
 const (
 	staticNames = 10_000
 	networks    = 10_000
+	// manyStaticNames are those of a zone that no cache holds.
+	manyStaticNames = 1_000_000
 	// queryPool is the number of different queries of a workload that draws
 	// them at random.
 	queryPool = 16_384
@@ -39,13 +41,14 @@ var sites = []struct {
 
 // data is what all servers serve. It is the same in every run.
 type data struct {
-	rand *rand.Rand
+	rand  *rand.Rand
+	names int // of hosts in the zone
 	// nets map clients to sites by index; they do not overlap.
 	nets map[netip.Prefix]int
 }
 
-func makeData() *data {
-	d := &data{rand: rand.New(rand.NewPCG(1, 2)), nets: map[netip.Prefix]int{}}
+func makeData(names int) *data {
+	d := &data{names: names, rand: rand.New(rand.NewPCG(1, 2)), nets: map[netip.Prefix]int{}}
 	var used [1 << 16]bool // one network in each /16, so that none overlap
 	for len(d.nets) < networks {
 		a := d.address()
@@ -90,9 +93,10 @@ func (d *data) zoneText(steered string) string {
 @ NS ns2
 ns1 A 192.0.2.53
 ns2 A 198.51.100.53
+*.wild A 192.0.2.99
 ` + steered)
-	for i := range staticNames {
-		fmt.Fprintf(&b, "host-%05d A 10.%d.%d.1\n", i, i>>8, i&255)
+	for i := range d.names {
+		fmt.Fprintf(&b, "host-%05d A 10.%d.%d.%d\n", i, i>>16, i>>8&255, i&255)
 	}
 	return b.String()
 }
@@ -104,6 +108,8 @@ type workload struct {
 	queries [][]byte
 	rcode   byte
 	answers uint16
+	tcp     bool
+	names   int // of the zone
 }
 
 func (w workload) answeredBy(server string) bool { return slices.Contains(w.servers, server) }
@@ -117,13 +123,15 @@ func (w workload) right(reply []byte) bool {
 // answer by place and weight.
 var plain, steering = []string{"geodns", "gdnsd", "knot", "nsd"}, []string{"geodns", "gdnsd"}
 
-// workloads returns the loads in the order of the table.
+// workloads returns the loads on the ordinary zone in the order of the table.
 func workloads(d *data) []workload {
 	ws := []workload{
 		{name: "static A", servers: plain, answers: 1},
 		{name: "NXDOMAIN", servers: plain, rcode: dns.RcodeNameError},
 		{name: "geo by ECS", servers: steering, answers: 1},
 		{name: "weighted", servers: steering, answers: 1},
+		{name: "wildcard", servers: plain, answers: 1},
+		{name: "static A, TCP", servers: plain, answers: 1, tcp: true},
 	}
 	nets := d.sortedNets()
 	for i := range queryPool {
@@ -135,8 +143,23 @@ func workloads(d *data) []workload {
 		inside := nets[d.rand.IntN(len(nets))].Addr()
 		add(&ws[2], "geo.example.com.", new(netip.PrefixFrom(inside, 24)))
 		add(&ws[3], "weighted.example.com.", nil)
+		add(&ws[4], fmt.Sprintf("n%d.wild.example.com.", d.rand.IntN(staticNames)), nil)
+	}
+	ws[5].queries = ws[0].queries
+	for i := range ws {
+		ws[i].names = d.names
 	}
 	return ws
+}
+
+// manyNames asks for so many names that hardly one is in a cache.
+func manyNames(d *data) workload {
+	w := workload{name: "a million names", servers: plain, answers: 1, names: d.names}
+	const draws = 1 << 18
+	for i := range draws {
+		w.queries = append(w.queries, query(uint16(i), staticName(d.rand.IntN(d.names)), nil))
+	}
+	return w
 }
 
 // query packs a question as resolvers ask it: with EDNS, and without RD.

@@ -1,7 +1,8 @@
-package cpubench
+package bench
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,11 +65,13 @@ func (p placement) pin(cmd *exec.Cmd) *exec.Cmd {
 }
 
 // cpuTime is processor time used so far.
-type cpuTime struct{ user, sys time.Duration }
+type cpuTime struct {
+	all       time.Duration // measured exactly
+	user, sys time.Duration // sampled, in steps of 10 ms
+}
 
 // cpu returns the processor time of all threads of the server and its
-// children. The kernel counts both parts by sampling, and scales them so that
-// the sum is exact; it is shown in steps of 10 ms.
+// children.
 func (p *process) cpu(t *testing.T) cpuTime {
 	t.Helper()
 	const tick = 10 * time.Millisecond // USER_HZ is 100 on every architecture that Go runs on
@@ -81,12 +84,22 @@ func (p *process) cpu(t *testing.T) cpuTime {
 		}
 		sum.user += time.Duration(user) * tick
 		sum.sys += time.Duration(sys) * tick
+		// The first number is the time on a processor in ns.
+		threads, _ := filepath.Glob("/proc/" + f[len(f)-1] + "/task/*/schedstat")
+		for _, name := range threads {
+			text, _ := os.ReadFile(name)
+			if fields := strings.Fields(string(text)); len(fields) > 0 {
+				ns, _ := strconv.ParseInt(fields[0], 10, 64)
+				sum.all += time.Duration(ns)
+			}
+		}
 	}
 	return sum
 }
 
 // stats returns /proc/PID/stat of every process of the server's group, from
-// the state on: the group is the third field there.
+// the state on, and the number of the process after it: the group is the third
+// field there.
 func (p *process) stats() [][]string {
 	files, _ := filepath.Glob("/proc/[0-9]*/stat")
 	group := strconv.Itoa(p.cmd.Process.Pid)
@@ -99,10 +112,31 @@ func (p *process) stats() [][]string {
 		// The command's name stands in brackets and may hold anything.
 		f := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
 		if len(f) > 12 && f[2] == group {
-			out = append(out, f)
+			out = append(out, append(f, filepath.Base(filepath.Dir(name))))
 		}
 	}
 	return out
+}
+
+// memory returns what the server and its children take in MiB: what several of
+// them share is counted once.
+func (p *process) memory(t *testing.T) float64 {
+	t.Helper()
+	sum := 0
+	for _, f := range p.stats() {
+		text, err := os.ReadFile("/proc/" + f[len(f)-1] + "/smaps_rollup")
+		if err != nil {
+			t.Logf("%s: memory is not known: %v", p.name, err)
+			return math.NaN()
+		}
+		for line := range strings.Lines(string(text)) {
+			if value, ok := strings.CutPrefix(line, "Pss:"); ok {
+				n, _ := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")))
+				sum += n
+			}
+		}
+	}
+	return float64(sum) / 1024
 }
 
 // machine describes this one in a line.
