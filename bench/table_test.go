@@ -144,7 +144,7 @@ func (r result) ratio(samples []sample, of func(row) []sample) string {
 }
 
 // The table stands in the documentation between these lines.
-const blockBegin, blockEnd = "<!-- bench: begin, written by make bench -->\n", "<!-- bench: end -->\n"
+const blockBegin, blockEnd = "<!-- measured: by make bench -->\n", "<!-- measured end -->\n"
 
 // replaceBlock returns text with what stands between the marks replaced.
 func replaceBlock(text, block string) (string, bool) {

@@ -39,7 +39,7 @@ func layerOf(pkg string) (layer int, known bool) {
 	case strings.HasPrefix(pkg, "cmd/"):
 		return command, true
 	case strings.HasPrefix(pkg, "tools/"), pkg == "internal/layering",
-		strings.HasPrefix(pkg, "test/"), strings.HasPrefix(pkg, "bench/"), strings.HasSuffix(pkg, "test"):
+		strings.HasPrefix(pkg, "test/"), pkg == "bench", strings.HasSuffix(pkg, "test"):
 		return outside, true
 	case strings.HasPrefix(pkg, "internal/"):
 		return adapter, true

@@ -88,6 +88,8 @@ func (p *parser) comment(line int, lines []string) error {
 	case word == "hidden file":
 		body := strings.Join(lines[1:len(lines)-1], "\n") + "\n"
 		p.steps = append(p.steps, step{kind: writeFile, line: line, name: value, text: body})
+	case word == "measured", word == "measured end":
+		// Between the two stands what a tool of the repository writes.
 	case word == "file", blockMarks[word]:
 		p.marks[word] = value
 	default:
