@@ -23,11 +23,6 @@ func unserved(cfg *keepalived.Config) diag.List {
 	for _, g := range cfg.GarpGroups {
 		u.Warnf(g.Pos, "vrrp_garp_interval in global_defs", "garp_group is not carried out")
 	}
-	for _, f := range cfg.TrackFiles {
-		if f.Path == "" {
-			u.drop(f.Pos, "file PATH", "does not track it", "track_file %s names no file", f.Name)
-		}
-	}
 	return u.List
 }
 

@@ -94,8 +94,11 @@ func (r *reader) plain(char string, c rune, pos diag.Pos, col int) string {
 		ascii := string(c - '！' + '!')
 		r.once(pos, "full-width characters, read as plain ones: "+ascii)
 		return ascii
-	case c == '\ufeff':
+	case c == '\ufeff' && pos.Line == 1 && col == 1:
 		r.once(pos, "a byte order mark, left out")
+		return ""
+	case strings.ContainsRune("\u200b\u200c\u200d\u2060\u00ad\ufeff", c):
+		r.once(pos, "an invisible character, left out")
 		return ""
 	}
 	return char

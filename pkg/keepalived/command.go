@@ -85,8 +85,12 @@ func hexDigit(c byte) int {
 // again if it has blanks, then the user and group to run it as.
 func (d *decoder) command(n *node) *Command {
 	ws := scriptWords(n.text, true)
-	if len(ws) < 2 || ws[1].s == "" {
-		d.diags.Errorf(n.pos(), "the program to run", "%s without a value", n.keyword())
+	switch {
+	case len(ws) < 2:
+		d.missing(n)
+		return nil
+	case ws[1].s == "":
+		d.drop(ws[1].pos, "the program to run", "does not run it", "%s with an empty command", n.keyword())
 		return nil
 	}
 	c, ok := d.argv(ws[1])

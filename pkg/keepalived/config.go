@@ -156,6 +156,8 @@ type GarpGroup struct {
 	GarpInterval time.Duration
 	GNAInterval  time.Duration
 	Pos          diag.Pos
+
+	places []diag.Pos // of the interfaces
 }
 
 // InterfaceDelay is one line of interface_up_down_delays: how long a change

@@ -114,9 +114,18 @@ func (d *decoder) shaped(kind string, n *node) bool {
 	return false
 }
 
-// unknown tells of a word that is not known in a block. It is an error if the
-// word that was meant decides something.
+// unknown tells of a word that is not known in a block, and of the lines of
+// the block that it opens.
 func (d *decoder) unknown(kind string, n *node) {
+	d.unknownWord(kind, n)
+	for _, c := range n.children {
+		d.diags.Warnf(c.pos(), "", "%s is left out with %s", c.keyword(), n.label())
+	}
+}
+
+// unknownWord tells of the word itself. It is an error if the word that was
+// meant decides something.
+func (d *decoder) unknownWord(kind string, n *node) {
 	w := n.keyword()
 	if homes := homes(w); len(homes) > 0 {
 		k := vocabulary[homes[0]].words[w]
@@ -162,15 +171,46 @@ func isDefault(keyword string, n *node) bool {
 	return false
 }
 
+// once tells of words that stand twice among the lines of a block and do not
+// add up: the last counts, or the first, and nothing says which.
+func (d *decoder) once(n *node, mayRepeat map[string]bool) {
+	seen := map[string]bool{}
+	for _, c := range n.children {
+		k := c.keyword()
+		if word, known := vocabulary[n.kind].words[k]; !known || !word.carried || mayRepeat[k] {
+			continue
+		}
+		if seen[k] {
+			d.diags.Warnf(c.pos(), "one of the two", "%s is given twice in %s", k, n.label())
+		}
+		seen[k] = true
+	}
+}
+
 // word returns the only argument of a line. More than one is told; none is an
 // error, since keepalived refuses the whole file for it.
 func (d *decoder) word(n *node) (word, bool) {
 	if len(n.words) < 2 {
-		d.diags.Errorf(n.pos(), "", "%s without a value", n.keyword())
+		d.missing(n)
 		return word{}, false
 	}
 	d.noMore(n, 2)
 	return n.words[1], true
+}
+
+// forgiven are the words of global_defs that keepalived passes over where
+// their value is missing; for others it refuses the whole file.
+var forgiven = " router_id script_user default_interface vrrp_notify_fifo vrrp_notify_fifo_script notify_fifo notify_fifo_script " +
+	"vrrp_priority vrrp_rt_priority vrrp_cpu_affinity min_auto_priority_delay vrrp_garp_extra_if vrrp_vmac_garp_intvl vrrp_rx_bufs_policy " +
+	"vrrp_rx_bufs_multiplier vrrp_netlink_monitor_rcv_bufs kernel_rx_buf_size "
+
+// missing tells of a line without its value.
+func (d *decoder) missing(n *node) {
+	effect := ""
+	if strings.Contains(forgiven, " "+n.keyword()+" ") {
+		effect = "passes over it"
+	}
+	d.drop(n.pos(), "", effect, "%s without a value", n.keyword())
 }
 
 // noMore warns about words from the one with index from on.
@@ -197,8 +237,16 @@ func (d *decoder) own(decode func(*node), n *node) {
 	d.opt.Compat = compat
 }
 
-// flag takes a line without a value.
+// flag takes a line without a value. One that is meant to turn the thing off
+// is what keepalived passes over: the word alone counts.
 func (d *decoder) flag(n *node) bool {
+	if len(n.words) > 1 {
+		switch w := n.words[1]; strings.ToLower(w.s) {
+		case "off", "false", "no", "0":
+			d.drop(w.pos, "remove the line", "takes it for "+n.keyword(), "%s takes no value: %s %s means %s", n.keyword(), n.keyword(), w.s, n.keyword())
+			return true
+		}
+	}
 	d.noMore(n, 1)
 	return true
 }
@@ -220,15 +268,28 @@ func (d *decoder) boolean(n *node) (value, ok bool) {
 		d.drop(w.pos, "on or off", "passes over it", "%s %s is no yes or no", n.keyword(), w.s)
 		return false, false
 	}
-	d.letterCase(w, lower)
-	return value, true
+	return value, d.letterCase(w, lower, "passes over it")
 }
 
-// letterCase warns if a value is right but for its letter case.
-func (d *decoder) letterCase(w word, want string) {
-	if w.s != want {
+// letterCase tells if a value is right but for its letter case, which
+// keepalived does not understand; effect is what it does then. It reports
+// whether the value counts: with Compat it does not.
+func (d *decoder) letterCase(w word, want, effect string) bool {
+	if strings.HasSuffix(effect, " "+want) { // it comes to the same
+		effect = ""
+	}
+	switch {
+	case w.s == want:
+		return true
+	case d.opt.Compat && effect != "":
+		d.drop(w.pos, "", effect, "%s in the wrong letter case", w.s)
+		return false
+	case effect != "":
+		d.diags.Warnf(w.pos, want, "%s in the wrong letter case, read as %s: keepalived %s", w.s, want, effect)
+	default:
 		d.diags.Warnf(w.pos, want, "%s in the wrong letter case, read as %s", w.s, want)
 	}
+	return true
 }
 
 // choice returns which of the values a line has, whatever its letter case.
@@ -239,8 +300,7 @@ func (d *decoder) choice(n *node, effect string, values ...string) (string, bool
 	}
 	for _, v := range values {
 		if strings.EqualFold(v, w.s) {
-			d.letterCase(w, v)
-			return v, true
+			return v, d.letterCase(w, v, effect)
 		}
 	}
 	d.drop(w.pos, strings.Join(values, " or "), effect, "unknown %s %s", n.keyword(), w.s)

@@ -93,7 +93,9 @@ func (c *cursor) choice(option word, values ...string) string {
 	}
 	for _, v := range values {
 		if strings.EqualFold(v, w.s) {
-			c.d.letterCase(w, v)
+			if !c.d.letterCase(w, v, "skips the "+c.what) {
+				c.bad = true
+			}
 			return v
 		}
 	}
@@ -108,7 +110,9 @@ func (c *cursor) scope(option word) uint8 {
 		return 0
 	}
 	if s, ok := scopes[strings.ToLower(w.s)]; ok {
-		c.d.letterCase(w, strings.ToLower(w.s))
+		if !c.d.letterCase(w, strings.ToLower(w.s), "skips the "+c.what) {
+			c.bad = true
+		}
 		return s
 	}
 	v, ok := c.d.numberWord("scope", w, 0, 255, "skips the "+c.what)
@@ -259,8 +263,11 @@ func (c *cursor) peer(option word) netip.Prefix {
 		return netip.Prefix{}
 	}
 	p, err := parsePrefix(w.s)
-	if err != nil {
+	switch {
+	case err != nil:
 		c.fail(w, "an address such as 192.0.2.2", "peer %s is no address", w.s)
+	case strings.Contains(w.s, "/"):
+		c.fail(w, p.Addr().String(), "peer %s: a peer has no length", w.s)
 	}
 	return p
 }
@@ -273,10 +280,14 @@ func (d *decoder) addressFits(a *Address, c *cursor, w word) {
 		c.fail(w, "an address that a host can have", "%s cannot be served", w.s)
 	case a.Peer.IsValid() && a.Peer.Addr().Is6() != ip.Is6():
 		c.fail(w, "a peer of the same family", "%s and its peer are of different families", w.s)
+	case a.Peer.IsValid() && !a.Prefix.IsSingleIP():
+		d.diags.Warnf(w.pos, ip.String(), "%s has a peer: the length is left out", w.s)
+		a.Prefix = netip.PrefixFrom(ip, ip.BitLen())
 	case ip.Is6() && a.Label != "":
 		d.diags.Warnf(w.pos, "", "an IPv6 address has no label, ignored")
 		a.Label = ""
 	}
+	d.hostPart(a, w)
 	if ip.Is6() && a.Broadcast != (Broadcast{}) {
 		d.diags.Warnf(w.pos, "", "IPv6 has no broadcast, ignored")
 		a.Broadcast = Broadcast{}
@@ -284,4 +295,27 @@ func (d *decoder) addressFits(a *Address, c *cursor, w word) {
 	if a.Label != "" && a.Dev != "" && a.Label != a.Dev && !strings.HasPrefix(a.Label, a.Dev+":") {
 		d.diags.Warnf(w.pos, "label "+a.Dev+":"+a.Label, "the label %s does not begin with the interface's name: the kernel refuses some, and ifconfig shows none", a.Label)
 	}
+}
+
+// hostPart tells of an address that names no host of its subnet.
+func (d *decoder) hostPart(a *Address, w word) {
+	p := a.Prefix
+	switch host := p.Addr().BitLen() - p.Bits(); {
+	case p.Bits() == 0:
+		d.diags.Warnf(w.pos, "the length of the subnet", "%s puts every address there is on this link", w.s)
+	case p.Addr().Is6() || host < 2:
+	case p.Masked().Addr() == p.Addr():
+		d.diags.Warnf(w.pos, "an address of a host", "%s is the address of the subnet, not of a host", w.s)
+	case lastOf(p) == p.Addr():
+		d.diags.Warnf(w.pos, "an address of a host", "%s is the broadcast address of the subnet, not that of a host", w.s)
+	}
+}
+
+// lastOf returns the last address of an IPv4 subnet.
+func lastOf(p netip.Prefix) netip.Addr {
+	b := p.Masked().Addr().As4()
+	for i := p.Bits(); i < 32; i++ {
+		b[i/8] |= 1 << (7 - i%8)
+	}
+	return netip.AddrFrom4(b)
 }

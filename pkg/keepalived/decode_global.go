@@ -28,6 +28,7 @@ func (d *decoder) global(n *node) {
 	if len(n.words) > 1 {
 		d.noMore(n, 1)
 	}
+	d.once(n, map[string]bool{"notify_fifo": true, "vrrp_notify_fifo": true, "include_check": true})
 	for _, c := range n.children {
 		if !d.shaped("global_defs", c) {
 			continue
@@ -50,6 +51,9 @@ func (d *decoder) finishGlobal() {
 	}
 	if g.Garp.LowerPrioRepeat == 0 {
 		g.Garp.LowerPrioRepeat = g.Garp.MasterRepeat
+	}
+	if g.NotifyFIFO.Path != "" && g.NotifyFIFO.Path == g.VRRPNotifyFIFO.Path {
+		d.diags.Warnf(g.VRRPNotifyFIFO.Pos, "another path", "notify_fifo and vrrp_notify_fifo are one pipe: each event comes twice")
 	}
 	for _, f := range []*FIFO{&g.NotifyFIFO, &g.VRRPNotifyFIFO} {
 		if f.Script != nil && f.Path == "" {
@@ -175,9 +179,14 @@ func (d *decoder) duration(n *node, to *time.Duration, lo, hi time.Duration) {
 // pause takes a pause between announcements. keepalived calls 0 invalid and
 // passes over it, which comes to the same: copied samples have it everywhere.
 func (d *decoder) pause(n *node, to *time.Duration) {
-	if v, ok := d.timer(n, 0, 4294*time.Second, "passes over it"); ok {
-		*to = v
+	v, ok := d.timer(n, 0, 4294*time.Second, "passes over it")
+	if !ok {
+		return
 	}
+	if v == 0 {
+		d.diags.Warnf(n.words[1].pos, "remove the line", "%s 0 is no pause, which is the default", n.keyword())
+	}
+	*to = v
 }
 
 func (d *decoder) version(n *node, to *uint8) {
@@ -394,7 +403,7 @@ func (d *decoder) garpExtra(g *Garp, n *node) {
 		g.ExtraAll, args = true, args[1:]
 	}
 	if len(args) == 0 {
-		d.diags.Errorf(n.pos(), "[all] SECONDS", "%s without a value", n.keyword())
+		d.missing(n)
 		return
 	}
 	if v, ok := d.numberWord(n.keyword(), args[0], 0, 86400, "passes over it"); ok {

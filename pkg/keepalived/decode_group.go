@@ -2,6 +2,7 @@ package keepalived
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -83,23 +84,39 @@ func (d *decoder) garpGroup(n *node) {
 		case "interface":
 			name := ""
 			if d.ifname(c, &name); name != "" {
-				g.Interfaces = append(g.Interfaces, name)
+				d.garpMember(&g, c.words[1])
 			}
 		case "interfaces":
 			for _, i := range c.children {
 				for _, w := range i.words {
 					if d.ifnameWord(w) {
-						g.Interfaces = append(g.Interfaces, w.s)
+						d.garpMember(&g, w)
 					}
 				}
 			}
 		}
 	}
-	if len(g.Interfaces) == 0 {
-		d.diags.Warnf(n.pos(), "interface NAME", "garp_group names no interface, ignored")
+	switch {
+	case len(g.Interfaces) == 0:
+		d.diags.Warnf(n.last(), "interface NAME", "garp_group names no interface, ignored")
+		return
+	case g.GarpInterval == 0 && g.GNAInterval == 0:
+		d.diags.Warnf(n.last(), "garp_interval SECONDS", "garp_group has no pause, ignored")
 		return
 	}
 	d.cfg.GarpGroups = append(d.cfg.GarpGroups, g)
+}
+
+// garpMember takes an interface into a group, unless it is in one already.
+func (d *decoder) garpMember(g *GarpGroup, w word) {
+	for _, o := range append(d.cfg.GarpGroups, *g) {
+		if slices.Contains(o.Interfaces, w.s) {
+			d.diags.Warnf(w.pos, "one garp_group for each interface", "%s is already in a garp_group, ignored", w.s)
+			return
+		}
+	}
+	g.Interfaces = append(g.Interfaces, w.s)
+	g.places = append(g.places, w.pos)
 }
 
 // interfaceDelays decodes interface_up_down_delays: NAME DOWN [UP].
@@ -110,7 +127,7 @@ func (d *decoder) interfaceDelays(n *node) {
 			continue
 		}
 		if len(c.words) < 2 {
-			d.diags.Errorf(c.pos(), c.words[0].s+" SECONDS [SECONDS]", "no delay for %s", c.words[0].s)
+			d.drop(c.pos(), c.words[0].s+" SECONDS [SECONDS]", "passes over it", "no delay for %s", c.words[0].s)
 			continue
 		}
 		i := InterfaceDelay{Interface: c.words[0].s, Pos: c.pos()}

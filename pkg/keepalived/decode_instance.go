@@ -2,6 +2,7 @@ package keepalived
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,12 +29,10 @@ func (d *decoder) instance(n *node) {
 		LowerPrioNoAdvert: g.LowerPrioNoAdvert, HigherPrioAdvert: g.HigherPrioAdvert, NotifyPriority: g.NotifyPriority,
 		Garp: g.Garp, set: map[string]diag.Pos{},
 	}
+	d.once(n, mayRepeat)
 	for _, c := range n.children {
 		if !d.shaped("vrrp_instance", c) {
 			continue
-		}
-		if _, twice := v.set[c.keyword()]; twice && !mayRepeat[c.keyword()] && !strings.HasPrefix(c.keyword(), "notify") {
-			d.diags.Warnf(c.pos(), "one of the two", "%s is given twice in %s", c.keyword(), v.Name)
 		}
 		instanceWords[c.keyword()](d, v, c)
 		v.set[c.keyword()] = c.pos()
@@ -46,6 +45,9 @@ var mayRepeat = map[string]bool{
 	"virtual_ipaddress": true, "virtual_ipaddress_excluded": true, "virtual_routes": true, "virtual_rules": true,
 	"unicast_peer": true, "track_interface": true, "track_script": true, "track_process": true, "track_file": true,
 	"floating_ip": true, "preempt": true, "nopreempt": true, "accept": true,
+	// A second one is told where it is read.
+	"notify": true, "notify_master": true, "notify_backup": true, "notify_fault": true, "notify_stop": true,
+	"notify_deleted": true, "notify_master_rx_lower_pri": true,
 }
 
 var instanceWords = map[string]func(*decoder, *Instance, *node){
@@ -144,7 +146,11 @@ func decodeState(d *decoder, v *Instance, n *node) {
 }
 
 func decodeVRID(d *decoder, v *Instance, n *node) {
-	if id, ok := d.number(n, 1, 255, ""); ok {
+	effect := "" // without a number keepalived does not start
+	if v.VRID > 0 {
+		effect = "keeps " + strconv.Itoa(int(v.VRID))
+	}
+	if id, ok := d.number(n, 1, 255, effect); ok {
 		v.VRID = uint8(id)
 	}
 }
@@ -166,7 +172,12 @@ func decodeSource(d *decoder, v *Instance, n *node) {
 	if v.SrcAddr.IsValid() {
 		d.diags.Warnf(n.pos(), "one of unicast_src_ip and mcast_src_ip", "a second source address, which replaces the first")
 	}
-	if a, ok := d.addr(n, "uses the interface's first address"); ok {
+	if w, ok := d.word(n); ok {
+		a, ok := d.withoutLength(w)
+		if !ok {
+			d.drop(w.pos, "an address such as 192.0.2.1", "uses the interface's first address", "%s %s is no IP address", n.keyword(), w.s)
+			return
+		}
 		v.SrcAddr = a
 	}
 }

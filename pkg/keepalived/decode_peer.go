@@ -12,19 +12,34 @@ import (
 func decodePeers(d *decoder, v *Instance, n *node) {
 	for _, c := range n.children {
 		d.noBlock(c)
-		a, err := netip.ParseAddr(c.words[0].s)
-		if err != nil {
-			right := "an address such as 192.0.2.1"
-			if strings.Contains(c.words[0].s, "/") {
-				right = "the address without a length"
-			}
-			d.drop(c.pos(), right, "skips it", "%s is no address of a peer", c.words[0].s)
+		a, ok := d.withoutLength(c.words[0])
+		if !ok {
+			d.drop(c.pos(), "an address such as 192.0.2.1", "skips it", "%s is no address of a peer", c.words[0].s)
 			continue
 		}
-		p := Peer{Addr: a.Unmap(), MinTTL: -1, MaxTTL: -1, Pos: c.pos()}
+		p := Peer{Addr: a, MinTTL: -1, MaxTTL: -1, Pos: c.pos()}
 		d.peerOptions(&p, c)
+		if a.IsMulticast() || a.IsUnspecified() || a == broadcast4 {
+			d.drop(c.pos(), "the address of one node", "sends to it all the same", "%s is no address of a node", a)
+		}
 		v.Peers = append(v.Peers, p)
 	}
+}
+
+var broadcast4 = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+// withoutLength reads an address. A length behind it, which keepalived cuts
+// off in silence, is told and cut off.
+func (d *decoder) withoutLength(w word) (netip.Addr, bool) {
+	host, length, cut := strings.Cut(w.s, "/")
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	if cut {
+		d.diags.Warnf(w.pos, "the address without a length", "/%s behind the address of a node, left out", length)
+	}
+	return a.Unmap(), true
 }
 
 func (d *decoder) peerOptions(p *Peer, c *node) {
@@ -67,6 +82,7 @@ func (d *decoder) noBlock(c *node) {
 // decodeAuth reads an authentication block. Values are never told.
 func decodeAuth(d *decoder, v *Instance, n *node) {
 	ah := false
+	d.once(n, nil)
 	for _, c := range n.children {
 		if !d.shaped("authentication", c) {
 			continue

@@ -142,6 +142,7 @@ func (d *decoder) routeOption(r *Route, c *cursor, w word, at where, dst *bool) 
 	case "src":
 		r.Src = c.addr(w)
 	case "via", "gw":
+		d.oldWord(w, "gw", "via")
 		r.Hop.Via = c.via(w)
 	case "or":
 		d.diags.Warnf(w.pos, "nexthop via ADDRESS", "or is an old word for a second way")
@@ -188,6 +189,13 @@ func (d *decoder) routeOption(r *Route, c *cursor, w word, at where, dst *bool) 
 	}
 }
 
+// oldWord warns of a word that keepalived keeps for old files only.
+func (d *decoder) oldWord(w word, old, new string) {
+	if w.s == old {
+		d.diags.Warnf(w.pos, new, "%s is an old word", old)
+	}
+}
+
 // routeTarget takes the type and the destination, which stand bare.
 func (d *decoder) routeTarget(r *Route, c *cursor, w word, dst *bool) {
 	if t, ok := routeTypes[w.s]; ok && !*dst {
@@ -226,6 +234,7 @@ func (d *decoder) nextHop(c *cursor) NextHop {
 		w, _ := c.next()
 		switch w.s {
 		case "via", "gw":
+			c.d.oldWord(w, "gw", "via")
 			h.Via = c.via(w)
 		case "dev", "oif":
 			h.Dev = c.dev(w)
@@ -304,7 +313,9 @@ func (d *decoder) routeFits(r *Route, c *cursor, w word, dst bool) {
 	}
 	hops := append(slices.Clone(r.NextHops), r.Hop)
 	for _, h := range hops {
-		if h.Via.IsValid() && h.Via.Is6() != r.Dst.Addr().Is6() && !h.Via.Is6() {
+		// "via inet6" gives an IPv4 route a way over IPv6 (RFC 8950); the bare
+		// address does not.
+		if h.Via.IsValid() && h.Via.Is6() != r.Dst.Addr().Is6() && !(h.Via.Is6() && slices.ContainsFunc(c.ws, func(w word) bool { return w.s == "inet6" })) {
 			c.fail(w, "a way of the same family", "the route to %s leads over %s", r.Dst, h.Via)
 			return
 		}
@@ -320,6 +331,9 @@ func (d *decoder) routeFits(r *Route, c *cursor, w word, dst bool) {
 				r.NextHops[i].Dev = r.Hop.Dev
 			}
 		}
+	}
+	if !r.NoTrack && !slices.ContainsFunc(append(r.NextHops, r.Hop), func(h NextHop) bool { return h.Dev != "" }) {
+		d.diags.Warnf(w.pos, "dev NAME, or no_track", "the route to %s names no interface: keepalived does not notice when it goes", r.Dst)
 	}
 	needsWay := r.Type == Unicast && len(r.NextHops) == 0
 	if needsWay && !r.Hop.Via.IsValid() && r.Hop.Dev == "" {

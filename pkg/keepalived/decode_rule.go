@@ -39,6 +39,9 @@ func (d *decoder) rule(n *node, at where) (Rule, bool) {
 	if r.From.IsValid() && r.To.IsValid() && r.From.Addr().Is6() != r.To.Addr().Is6() {
 		c.fail(n.words[0], "from and to of one family", "a rule from %s to %s", r.From, r.To)
 	}
+	if r.Action == "goto" && r.Preference >= r.Goto {
+		c.fail(n.words[0], "goto a preference above its own", "a rule with preference %d cannot go back to %d", r.Preference, r.Goto)
+	}
 	if r.Preference == 0 {
 		d.diags.Warnf(n.pos(), "preference NUMBER", "a rule without a preference: one is chosen, in the order in which instances become master")
 	}

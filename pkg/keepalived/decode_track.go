@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/geodns-vipd/geodns/pkg/diag"
 )
 
 // maxWeight is the largest weight of anything but a file: a priority can move
@@ -99,7 +101,7 @@ func (d *decoder) newScript(n *node) *Script {
 		d.drop(name.pos, "another name", "skips the second block", "%s %s is already defined at line %d", n.keyword(), name.s, old.Pos.Line)
 		return nil
 	}
-	s := &Script{Name: name.s, Interval: time.Second, Rise: 1, Fall: 1, Pos: name.pos}
+	s := &Script{Name: name.s, Interval: time.Second, Rise: 1, Fall: 1, Pos: name.pos, own: n.keyword() == "vrrp_probe"}
 	d.cfg.Scripts = append(d.cfg.Scripts, s)
 	return s
 }
@@ -108,9 +110,9 @@ func (d *decoder) newScript(n *node) *Script {
 func (d *decoder) repeat(s *Script, c *node) {
 	switch c.keyword() {
 	case "interval":
-		d.duration(c, &s.Interval, 10*time.Millisecond, 4294*time.Second)
+		d.period(s, c, &s.Interval, "uses 1 s")
 	case "timeout":
-		d.duration(c, &s.Timeout, 10*time.Millisecond, 4294*time.Second)
+		d.period(s, c, &s.Timeout, "uses the interval")
 	case "rise":
 		d.int(c, &s.Rise, 1, 1<<31-1)
 	case "fall":
@@ -122,13 +124,30 @@ func (d *decoder) repeat(s *Script, c *node) {
 	}
 }
 
+// period takes seconds, of which a vrrp_script of keepalived's has whole ones.
+func (d *decoder) period(s *Script, c *node, to *time.Duration, effect string) {
+	v, ok := d.timer(c, 10*time.Millisecond, 4294*time.Second, effect)
+	if !ok {
+		return
+	}
+	if w := c.words[1]; !s.own && v%time.Second != 0 {
+		if d.opt.Compat {
+			d.drop(w.pos, "", effect, "%s %s of a vrrp_script is no whole number", c.keyword(), w.s)
+			return
+		}
+		d.diags.Warnf(w.pos, "", "%s %s: keepalived 2.2 takes whole seconds here and %s, vipd takes the fraction", c.keyword(), w.s, effect)
+	}
+	*to = v
+}
+
 // script decodes a vrrp_script.
 func (d *decoder) script(n *node) {
 	s := d.newScript(n)
 	if s == nil {
 		return
 	}
-	user := User{}
+	user, userPos := User{}, diag.Pos{}
+	d.once(n, nil)
 	for _, c := range n.children {
 		if !d.shaped("vrrp_script", c) {
 			continue
@@ -141,7 +160,7 @@ func (d *decoder) script(n *node) {
 				d.word(c)
 				continue
 			}
-			user.Name = c.words[1].s
+			user.Name, userPos = c.words[1].s, c.words[1].pos
 			if len(c.words) > 2 {
 				user.Group = c.words[2].s
 			}
@@ -151,10 +170,10 @@ func (d *decoder) script(n *node) {
 		}
 	}
 	if s.Command == nil && !s.refused {
-		d.drop(n.pos(), `script "PROGRAM ARGUMENT …"`, "leaves it out", "vrrp_script %s runs nothing", s.Name)
+		d.drop(n.last(), `script "PROGRAM ARGUMENT …"`, "leaves it out", "vrrp_script %s runs nothing", s.Name)
 	}
 	if s.Command != nil {
-		s.Command.User = user
+		s.Command.User, s.Command.userPos = user, userPos
 	}
 	d.finishScript(s)
 }
@@ -191,6 +210,7 @@ func (d *decoder) probe(n *node) {
 	if s == nil {
 		return
 	}
+	d.once(n, map[string]bool{"tcp": true, "http": true})
 	for _, c := range n.children {
 		if !d.shaped("vrrp_probe", c) {
 			continue
@@ -252,16 +272,24 @@ func (d *decoder) process(n *node) {
 		return
 	}
 	p := &Process{Name: name.s, Quorum: 1, QuorumMax: -1, Weight: 1, Pos: name.pos}
+	d.once(n, nil)
 	for _, c := range n.children {
 		if d.shaped("vrrp_track_process", c) {
 			d.processLine(p, c)
 		}
 	}
 	if len(p.Args) == 0 {
-		d.drop(name.pos, "process NAME", "leaves it out", "vrrp_track_process %s names no process", p.Name)
+		d.drop(n.last(), "process NAME", "leaves it out", "vrrp_track_process %s names no process", p.Name)
 	}
-	if p.QuorumMax >= 0 && p.QuorumMax < p.Quorum && p.QuorumMax != 0 {
-		d.diags.Errorf(name.pos, "quorum not above quorum_max", "vrrp_track_process %s can never be up", p.Name)
+	if p.QuorumMax > 0 && p.QuorumMax < p.Quorum {
+		pos := name.pos
+		for _, c := range n.children {
+			if c.keyword() == "quorum_max" {
+				pos = c.pos()
+			}
+		}
+		d.drop(pos, "quorum not above quorum_max", "passes over it", "vrrp_track_process %s can never be up: more than %d processes wanted, and at most %d", p.Name, p.Quorum-1, p.QuorumMax)
+		p.QuorumMax = -1
 	}
 	if p.QuorumMax == 0 {
 		p.Quorum = 0
@@ -313,6 +341,7 @@ func (d *decoder) trackFile(n *node) {
 		return
 	}
 	f := &TrackFile{Name: name.s, Weight: 1, Pos: name.pos}
+	d.once(n, nil)
 	for _, c := range n.children {
 		if !d.shaped("track_file", c) {
 			continue
@@ -327,7 +356,7 @@ func (d *decoder) trackFile(n *node) {
 		}
 	}
 	if f.Path == "" {
-		d.drop(name.pos, "file PATH", "leaves it out", "track_file %s names no file", f.Name)
+		d.drop(n.last(), "file PATH", "leaves it out", "track_file %s names no file", f.Name)
 	}
 	d.cfg.TrackFiles = append(d.cfg.TrackFiles, f)
 }

@@ -79,8 +79,40 @@ func (r *reader) step(t text) []pending {
 	if i, j, name, ok := r.variable(t.s); ok {
 		return r.open1(t, i, j, name)
 	}
+	r.undefined(t)
 	r.emit(t)
 	return nil
+}
+
+// undefined tells of words that look like a variable which has no value here.
+// They stay as they are; inside quotes they may be meant for a shell.
+func (r *reader) undefined(t text) {
+	if strings.IndexByte(t.s, '$') < 0 {
+		return
+	}
+	quoted := false
+	for i := 0; i < len(t.s); i++ {
+		if t.s[i] == '"' || t.s[i] == '\'' {
+			quoted = !quoted
+		}
+		if quoted || t.s[i] != '$' {
+			continue
+		}
+		rest := t.s[i+1:]
+		name := strings.TrimPrefix(rest, "{")
+		n := nameLen(name)
+		if n == 0 || len(name) < len(rest) && (n == len(name) || name[n] != '}') {
+			continue
+		}
+		right := "$" + name[:n] + "=VALUE before it"
+		if i == 0 && strings.HasPrefix(strings.TrimLeft(name[n:], blanks), "=") {
+			right = "$" + name[:n] + "= without a blank"
+		}
+		if r.known(name[:n]) {
+			right = "${" + name[:n] + "}, which needs no blank behind it"
+		}
+		r.diags.Warnf(t.at(i), right, "$%s has no value here and stays as it is", name[:n])
+	}
 }
 
 // behindBrace returns where a part of a line begins, behind a brace outside
@@ -140,7 +172,7 @@ func (r *reader) condition(t text) []pending {
 	}
 	id, not := strings.CutPrefix(t.s[1:end], "^")
 	if id == "" {
-		r.diags.Errorf(t.at(0), "@NAME or @^NAME before the line", "a condition without a name")
+		r.drop(t.at(0), "@NAME or @^NAME before the line", "leaves the line out", "a condition without a name")
 		return nil
 	}
 	rest := t.slice(end, len(t.s)).trim()

@@ -90,8 +90,12 @@ func (r *reader) includeBranch(w word, display string, check includeCheck, brace
 		return
 	}
 	matches = visible(matches, pattern)
-	if len(matches) == 0 && (check&checkWildcard != 0 || braced && check&checkBrace != 0) {
+	switch {
+	case len(matches) > 0:
+	case check&checkWildcard != 0 || braced && check&checkBrace != 0:
 		r.diags.Errorf(w.pos, "a pattern that matches, or plain include", "no file matches %s", display)
+	default:
+		r.diags.Notef(w.pos, "no file matches %s", display)
 	}
 	if len(matches) > maxGlobMatch {
 		r.diags.Errorf(w.pos, "a narrower pattern", "%s matches %d files", display, len(matches))

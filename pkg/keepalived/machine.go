@@ -61,26 +61,41 @@ type machine struct {
 	cfg   *Config
 	facts Facts
 	diags diag.List
+
+	gone map[diag.Pos]bool // addresses, routes, rules and commands told as left out, by their places
 }
 
 // CheckMachine returns what is wrong with cfg on the machine that facts
-// describe: interfaces, addresses, scripts, users. It is pure, and says
-// nothing about what the file alone shows.
+// describe: interfaces, addresses, scripts, users. It says nothing about what
+// the file alone shows. What it tells as left out, with Options.Compat, it
+// takes out of cfg.
 func CheckMachine(cfg *Config, facts Facts) diag.List {
-	m := &machine{cfg: cfg, facts: facts}
+	m := &machine{cfg: cfg, facts: facts, gone: map[diag.Pos]bool{}}
 	for _, v := range cfg.Instances {
 		m.instance(v)
 	}
 	for _, a := range cfg.StaticAddresses {
 		m.dev(a.Dev, a.Pos, "the static address "+a.Addr().String())
 	}
+	for _, g := range cfg.GarpGroups {
+		for i, name := range g.Interfaces {
+			m.named(name, g.places[i])
+		}
+	}
+	for _, i := range cfg.InterfaceDelays {
+		m.named(i.Interface, i.Pos)
+	}
 	m.routes()
 	m.commands()
 	m.secrets()
+	if cfg.Compat {
+		m.leaveOut()
+	}
 	return tidy(m.diags)
 }
 
 func (m *machine) drop(pos diag.Pos, right, effect, format string, args ...any) {
+	m.gone[pos] = true
 	drop(&m.diags, m.cfg.Compat, pos, right, effect, format, args...)
 }
 
@@ -197,6 +212,13 @@ func (m *machine) dev(name string, pos diag.Pos, what string) {
 	m.drop(pos, m.names(name), "leaves the address out", "there is no interface %s for %s", name, what)
 }
 
+// named tells of an interface that settings are for and the machine has not.
+func (m *machine) named(name string, pos diag.Pos) {
+	if m.iface(name) == nil {
+		m.diags.Warnf(pos, m.names(name), "there is no interface %s: these settings have no effect until it appears", name)
+	}
+}
+
 // vip tells of a VIP that the machine holds for good already. vipd takes a
 // leftover of keepalived away at its start, but not the address that the node
 // lives by.
@@ -242,15 +264,16 @@ func (m *machine) routes() {
 	for _, r := range m.cfg.StaticRoutes {
 		route(r)
 	}
+	rule := func(r Rule) { check(r.Pos, r.Table, r.IIF, r.OIF) }
 	for _, r := range m.cfg.StaticRules {
-		check(r.Pos, r.Table)
+		rule(r)
 	}
 	for _, v := range m.cfg.Instances {
 		for _, r := range v.Routes {
 			route(r)
 		}
 		for _, r := range v.Rules {
-			check(r.Pos, r.Table)
+			rule(r)
 		}
 	}
 }

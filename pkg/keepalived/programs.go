@@ -107,7 +107,13 @@ func (m *machine) commands() {
 		asRoot = asRoot || !u.idle && m.runsAsRoot(u.cmd.User)
 	}
 	if name := m.cfg.Global.ScriptUser.Name; name != "" && m.unknownUser(name) {
-		m.drop(m.cfg.Global.scriptUserPos, "a user of this machine", "runs scripts as root", "script_user %s: there is no such user", name)
+		m.drop(m.cfg.Global.scriptUserPos, "a user of this machine", "runs no script that names no user of its own", "script_user %s: there is no such user", name)
+		for _, u := range uses {
+			if u.cmd.User.Name == "" {
+				m.gone[u.cmd.Pos] = true
+				m.untracked(u.cmd)
+			}
+		}
 		return
 	}
 	if asRoot && m.cfg.Global.ScriptUser.Name == "" {
@@ -151,6 +157,7 @@ func (m *machine) program(u use) {
 			return
 		}
 		m.drop(u.cmd.Pos, right, effect, format, args...)
+		m.untracked(u.cmd)
 	}
 	name := u.cmd.Argv[0]
 	switch {
@@ -173,12 +180,25 @@ func (m *machine) program(u use) {
 // argument that was meant for the script.
 func (m *machine) user(u use) {
 	name, group := u.cmd.User.Name, u.cmd.User.Group
+	pos, right := u.cmd.Pos, `if it is an argument, the whole command in double quotes: "`+trimmed(append(slices.Clone(u.cmd.Argv), name))+`"`
+	if u.cmd.userPos.Line > 0 {
+		pos, right = u.cmd.userPos, "a user of this machine"
+	}
 	known, asked := m.facts.Groups[group]
+	effect := "does not run it"
+	if u.track {
+		effect = "goes on without tracking it"
+	}
+	wrong := true
 	switch {
 	case m.unknownUser(name):
-		m.drop(u.cmd.Pos, `if it is an argument, the whole command in double quotes: "`+trimmed(append(slices.Clone(u.cmd.Argv), name))+`"`,
-			"does not run it", "there is no user %s to run %s", name, u.what)
+		m.drop(pos, right, effect, "there is no user %s to run %s", name, u.what)
 	case group != "" && asked && !known:
-		m.drop(u.cmd.Pos, "a group of this machine", "does not run it", "there is no group %s to run %s", group, u.what)
+		m.drop(pos, "a group of this machine", effect, "there is no group %s to run %s", group, u.what)
+	default:
+		wrong = false
+	}
+	if wrong {
+		m.untracked(u.cmd)
 	}
 }

@@ -31,6 +31,9 @@ const (
 	maxGlobMatch = 4096     // files that match one pattern
 )
 
+// peerLine is how many bytes of a line keepalived reads at once.
+const peerLine = 1023
+
 // reader turns files into lines: comments, conditions, variables, sequences
 // and included files are gone when a line reaches out.
 type reader struct {
@@ -105,10 +108,13 @@ func (r *reader) text(data, display string) {
 		switch {
 		case strings.IndexByte(raw, 0) >= 0:
 			pos.Col += strings.IndexByte(raw, 0)
-			r.diags.Errorf(pos, "plain text", "a NUL character in the line")
+			r.drop(pos, "plain text", "leaves the line out", "a NUL character in the line")
 		case len(raw) > maxLine:
 			r.diags.Errorf(pos, "several shorter lines", "a line of %d bytes; the limit is %d", len(raw), maxLine)
 		default:
+			if len(raw) > peerLine {
+				r.diags.Warnf(pos, "several shorter lines", "a line of %d bytes: keepalived cuts it after %d and takes the rest for another", len(raw), peerLine)
+			}
 			r.physical(r.clean(raw, pos).trim(), pos)
 		}
 	}

@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -66,6 +67,7 @@ func meant(name string, names []string) string {
 func (d *decoder) trackedThings() {
 	used := map[string]bool{}
 	for _, v := range d.cfg.Instances {
+		d.ownInterface(v)
 		d.resolveTracks(&v.Track, used)
 		group := d.cfg.group(v.SyncGroup)
 		switch {
@@ -82,6 +84,25 @@ func (d *decoder) trackedThings() {
 	d.unused(used)
 }
 
+// ownInterface takes the instance's own interface out of what it tracks: it is
+// watched anyway, and keepalived passes over such a line.
+func (d *decoder) ownInterface(v *Instance) {
+	v.Track.Interfaces = slices.DeleteFunc(v.Track.Interfaces, func(t Track) bool {
+		if v.Interface == "" || t.Name != v.Interface {
+			return false
+		}
+		switch {
+		case t.Weight != 0 || t.Reverse:
+			d.drop(t.Pos, "remove the line, or track another interface", "passes over it", "%s is the interface of %s itself: a weight for it means nothing", t.Name, v.Name)
+		case v.DontTrackPrimary:
+			d.drop(t.Pos, "one of the two", "passes over it", "%s is the interface of %s itself, which dont_track_primary leaves unwatched", t.Name, v.Name)
+		default:
+			d.diags.Warnf(t.Pos, "remove the line", "%s is the interface of %s itself, which is watched anyway", t.Name, v.Name)
+		}
+		return true
+	})
+}
+
 func (c *Config) group(name string) *SyncGroup {
 	for _, g := range c.Groups {
 		if name != "" && g.Name == name {
@@ -91,65 +112,66 @@ func (c *Config) group(name string) *SyncGroup {
 	return nil
 }
 
-// resolveTracks gives each entry its weight and drops those that name nothing.
-func (d *decoder) resolveTracks(t *Tracks, used map[string]bool) {
-	c := d.cfg
-	t.Scripts = d.resolveKind("script", t.Scripts, used, names(c.Scripts, func(s *Script) string { return s.Name }), func(name string) (int, bool, bool) {
-		s := c.Script(name)
-		if s == nil {
-			return 0, false, false
-		}
-		return s.Weight, s.Reverse, s.Command != nil || s.Probe.Kind != ProbeNone
-	})
-	t.Processes = d.resolveKind("process", t.Processes, used, names(c.Processes, func(p *Process) string { return p.Name }), func(name string) (int, bool, bool) {
-		p := c.Process(name)
-		if p == nil {
-			return 0, false, false
-		}
-		return p.Weight, p.Reverse, len(p.Args) > 0
-	})
-	t.Files = d.resolveKind("file", t.Files, used, names(c.TrackFiles, func(f *TrackFile) string { return f.Name }), func(name string) (int, bool, bool) {
-		f := c.TrackFile(name)
-		if f == nil {
-			return 0, false, false
-		}
-		return f.Weight, f.Reverse, f.Path != ""
-	})
+// meaning is what a tracked name stands for.
+type meaning struct {
+	weight  int
+	reverse bool
+	usable  bool
+	own     bool // a block that keepalived does not have
+	pos     diag.Pos
 }
 
-func names[T any](list []*T, name func(*T) string) []string {
-	var out []string
-	for _, e := range list {
-		out = append(out, name(e))
+// resolveTracks gives each entry its weight and drops those that name nothing.
+func (d *decoder) resolveTracks(t *Tracks, used map[string]bool) {
+	scripts, processes, files := map[string]meaning{}, map[string]meaning{}, map[string]meaning{}
+	for _, s := range d.cfg.Scripts {
+		scripts[s.Name] = meaning{s.Weight, s.Reverse, s.Command != nil || s.Probe.Kind != ProbeNone, s.own, s.Pos}
 	}
-	return out
+	for _, p := range d.cfg.Processes {
+		processes[p.Name] = meaning{p.Weight, p.Reverse, len(p.Args) > 0, false, p.Pos}
+	}
+	for _, f := range d.cfg.TrackFiles {
+		files[f.Name] = meaning{f.Weight, f.Reverse, f.Path != "", false, f.Pos}
+	}
+	t.Scripts = d.resolveKind("script", t.Scripts, used, scripts)
+	t.Processes = d.resolveKind("process", t.Processes, used, processes)
+	t.Files = d.resolveKind("file", t.Files, used, files)
 }
 
 // definitions are the blocks that make a name for each kind of tracked thing.
 var definitions = map[string]string{"script": "vrrp_script", "process": "vrrp_track_process", "file": "track_file"}
 
-func (d *decoder) resolveKind(kind string, ts []Track, used map[string]bool, known []string, find func(string) (weight int, reverse, ok bool)) []Track {
+func (d *decoder) resolveKind(kind string, ts []Track, used map[string]bool, known map[string]meaning) []Track {
 	kept := ts[:0]
 	for _, t := range ts {
-		weight, reverse, ok := find(t.Name)
+		block := definitions[kind] + " " + t.Name
 		used[kind+" "+t.Name] = true
-		if !ok {
-			// A name that is defined but useless was told at its definition.
-			if !slices.Contains(known, t.Name) {
-				right := meant(t.Name, known)
-				if right == "" {
-					right = definitions[kind] + " " + t.Name + " { … }"
-				}
-				d.drop(t.Pos, right, "goes on without tracking it", "no %s is called %s", definitions[kind], t.Name)
+		m, ok := known[t.Name]
+		switch {
+		case !ok:
+			right := meant(t.Name, slices.Sorted(maps.Keys(known)))
+			if right == "" {
+				right = block + " { … }"
 			}
+			d.drop(t.Pos, right, "goes on without tracking it", "no %s is called %s", definitions[kind], t.Name)
 			continue
+		case !m.usable:
+			d.drop(t.Pos, "see line "+strconv.Itoa(m.pos.Line), "goes on without tracking it", "%s cannot be tracked", block)
+			continue
+		case behind(m.pos, t.Pos) && !m.own:
+			d.diags.Warnf(t.Pos, block+" before it", "%s is defined behind its use: vipd tracks it, keepalived does not find it and goes on without", t.Name)
 		}
 		if !t.weightSet {
-			t.Weight, t.Reverse = weight, reverse
+			t.Weight, t.Reverse = m.weight, m.reverse
 		}
 		kept = append(kept, t)
 	}
 	return kept
+}
+
+// behind reports whether a definition stands behind a use in the same file.
+func behind(definition, use diag.Pos) bool {
+	return definition.File == use.File && definition.Line > use.Line
 }
 
 // dropWeights drops entries with a weight, which keepalived ignores where the
@@ -222,9 +244,9 @@ func clash(v, w *Instance) bool {
 // statics fills in and looks up what static addresses, routes and rules name.
 func (d *decoder) statics() {
 	c := d.cfg
-	groups := map[string]bool{}
+	groups := map[string]diag.Pos{}
 	for _, g := range c.TrackGroups {
-		groups[g.Name] = true
+		groups[g.Name] = g.Pos
 		for _, name := range g.Instances {
 			if c.Instance(name) == nil {
 				d.drop(g.Pos, d.nearInstance(name), "passes over it", "no vrrp_instance is called %s", name)
@@ -232,8 +254,13 @@ func (d *decoder) statics() {
 		}
 	}
 	check := func(group string, pos diag.Pos) {
-		if group != "" && !groups[group] {
+		defined, ok := groups[group]
+		switch {
+		case group == "":
+		case !ok:
 			d.drop(pos, "track_group "+group+" { group { … } }", "goes on without it", "no track_group is called %s", strconv.Quote(group))
+		case behind(defined, pos):
+			d.diags.Warnf(pos, "track_group "+group+" before it", "%s is defined behind its use: keepalived does not find it and goes on without", group)
 		}
 	}
 	for i := range c.StaticAddresses {

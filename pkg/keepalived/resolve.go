@@ -25,6 +25,7 @@ func (d *decoder) resolve() {
 		d.interfaceGiven(v)
 	}
 	d.trackedThings()
+	d.consistency()
 	d.duplicates()
 	d.statics()
 	if len(d.cfg.Instances) == 0 && !d.diags.HasErrors() {
@@ -89,7 +90,7 @@ func (d *decoder) family(v *Instance) {
 func (d *decoder) identity(v *Instance) {
 	switch {
 	case v.IPv6 && v.Version == 2:
-		d.diags.Errorf(v.at("version"), "version 3", "version 2 of VRRP has no IPv6")
+		d.diags.Warnf(v.at("version"), "version 3", "version 2 becomes 3: version 2 of VRRP has no IPv6")
 		v.Version = 3
 	case v.IPv6:
 		v.Version = 3
@@ -189,8 +190,14 @@ func (d *decoder) unicast(v *Instance) {
 	}
 	v.Peers = kept
 	v.Unicast = len(v.Peers) > 0
+	d.ownAddresses(v)
 	if v.Unicast {
 		return
+	}
+	for _, word := range []string{"unicast_ttl", "old_unicast_checksum", "check_unicast_src"} {
+		if pos, ok := v.given(word); ok && !v.FaultNoPeer {
+			d.diags.Warnf(pos, "unicast_peer { ADDRESS }", "%s means nothing without unicast_peer: adverts go to the multicast group %s", word, v.McastGroup)
+		}
 	}
 	src, hasSrc := v.given("unicast_src_ip")
 	peers, hasPeers := v.given("unicast_peer")
@@ -203,6 +210,23 @@ func (d *decoder) unicast(v *Instance) {
 		d.diags.Warnf(peers, "the other nodes' addresses", "no other node in unicast_peer: adverts go to the multicast group %s", v.McastGroup)
 	default:
 		d.diags.Warnf(src, "unicast_peer, or mcast_src_ip instead", "unicast_src_ip without unicast_peer: adverts go to the multicast group %s", v.McastGroup)
+	}
+}
+
+// ownAddresses tells of a VIP that is a peer's address or the source of the
+// adverts: it is now here and now there.
+func (d *decoder) ownAddresses(v *Instance) {
+	for _, a := range held(v) {
+		if i := slices.IndexFunc(v.Peers, func(p Peer) bool { return p.Addr == a.Addr() }); i >= 0 {
+			d.diags.Warnf(v.Peers[i].Pos, "the peer's own address", "the peer %s is an address of %s itself: whoever is master would send to itself", a.Addr(), v.Name)
+		}
+		if a.Addr() == v.SrcAddr && v.Priority != Owner {
+			pos, ok := v.given("unicast_src_ip")
+			if !ok {
+				pos = v.at("mcast_src_ip")
+			}
+			d.diags.Warnf(pos, "this node's own address", "the source %s is an address of %s itself, which only the master has", a.Addr(), v.Name)
+		}
 	}
 }
 
@@ -241,7 +265,9 @@ func (d *decoder) addressDefaults(v *Instance) {
 		}
 	}
 	if len(v.VIPs) > 255 {
-		d.diags.Errorf(v.VIPs[255].Pos, "virtual_ipaddress_excluded for those beyond", "%d addresses do not fit into an advert", len(v.VIPs))
+		d.drop(v.VIPs[255].Pos, "virtual_ipaddress_excluded for those beyond", "takes those beyond 255 for virtual_ipaddress_excluded", "%d addresses do not fit into an advert", len(v.VIPs))
+		v.Excluded = append(v.VIPs[255:len(v.VIPs):len(v.VIPs)], v.Excluded...)
+		v.VIPs = v.VIPs[:255:255]
 	}
 	d.sameAddress(v)
 }

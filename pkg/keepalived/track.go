@@ -48,6 +48,7 @@ type Script struct {
 	Pos      diag.Pos
 
 	refused bool // it runs nothing, which has been told
+	own     bool // a vrrp_probe, which keepalived does not have
 }
 
 // ProbeKind is what a vrrp_probe does.
@@ -97,4 +98,6 @@ type Command struct {
 	Argv []string // Argv[0] is the program as written: a path, or a name to look up in PATH
 	User User     // zero: Global.ScriptUser
 	Pos  diag.Pos // of the program
+
+	userPos diag.Pos // of the user, where it has a line of its own
 }

@@ -10,6 +10,7 @@ type node struct {
 	text     text   // the line itself, for keywords that split it differently
 	block    bool
 	open     diag.Pos // of the brace
+	end      diag.Pos // of its partner
 	children []*node
 	kind     string // what the block is, "" if unknown: its keyword
 }
@@ -17,6 +18,15 @@ type node struct {
 func (n *node) keyword() string { return n.words[0].s }
 func (n *node) pos() diag.Pos   { return n.words[0].pos }
 func (n *node) args() []word    { return n.words[1:] }
+
+// last returns the place of the brace that ends a block, where keepalived
+// notices what is missing in it.
+func (n *node) last() diag.Pos {
+	if n.end.Line > 0 {
+		return n.end
+	}
+	return n.pos()
+}
 
 // label names a block in messages: its keyword and its name.
 func (n *node) label() string {
@@ -104,6 +114,9 @@ func (b *treeBuilder) openBlock(pos diag.Pos) {
 		drop(b.diags, b.compat, pos, "a keyword before it", "passes over it", "a { that belongs to nothing")
 		// What follows counts as if the brace and its partner were not there.
 		b.stack = append(b.stack, b.top())
+	case b.compat && b.unknownBlock(b.top(), b.last):
+		// Its lines belong to the block around, and its } ends that.
+		b.diags.Warnf(pos, "as keepalived does, vipd passes over it", "the { of %s, which is not known here", b.last.label())
 	default:
 		b.push(b.last, pos)
 	}
@@ -127,7 +140,10 @@ func (b *treeBuilder) closeBlock(pos diag.Pos) {
 		drop(b.diags, b.compat, pos, "remove it, or look for a { that is missing above", "passes over it", "a } too many")
 		return
 	}
+	top := b.top()
+	top.end = pos
 	b.stack = b.stack[:len(b.stack)-1]
+	b.endUnknown(top, pos)
 }
 
 // missingBrace opens the block of the last line although no brace followed,
@@ -149,12 +165,32 @@ func (b *treeBuilder) missingBrace() {
 // resync closes blocks when a line can only stand outside them: a brace is
 // missing somewhere above.
 func (b *treeBuilder) resync(n *node) {
-	if len(b.stack) == 1 || !onlyTopLevel[n.keyword()] {
+	if len(b.stack) == 1 || !onlyTopLevel[n.keyword()] || b.compat {
 		return
 	}
 	inner := b.top()
 	b.diags.Errorf(n.pos(), "a } before it", "%s inside %s, which opened at line %d", n.keyword(), inner.label(), inner.open.Line)
 	b.stack = b.stack[:1]
+}
+
+// endUnknown tells of the end of a block that is not known, inside one that
+// is. keepalived passes over the block's { and takes its } for the end of the
+// block around, so that what follows is lost.
+func (b *treeBuilder) endUnknown(n *node, pos diag.Pos) {
+	around := b.top()
+	if len(b.stack) > 1 && n != around && b.unknownBlock(around, n) {
+		b.diags.Warnf(pos, "remove the block", "keepalived takes this } for the end of %s, and loses what follows in it", around.label())
+	}
+}
+
+// unknownBlock reports whether n, in the block around it, opens a block that
+// nobody knows. What vipd does not look into is none.
+func (b *treeBuilder) unknownBlock(around, n *node) bool {
+	if around.kind == "" || len(n.words) == 0 || around.kind != topLevel && vocabulary[around.kind].words == nil {
+		return false
+	}
+	_, known := vocabulary[around.kind].words[n.keyword()]
+	return !known
 }
 
 // finish returns the tree.
