@@ -106,6 +106,10 @@ func (r *reader) insertSteer(rec *record, text string) {
 		return
 	}
 	n.grown().steer = len(z.Steers) + 1
-	z.Steers = append(z.Steers, Steer{Owner: n.Name, TTL: rec.ttl, Text: text, Pos: r.pos(rec.value)})
+	steer := Steer{Owner: n.Name, TTL: rec.ttl, MinTTL: rec.ttl, Text: text, Pos: r.pos(rec.value)}
+	if rec.ranged.end > 0 {
+		steer.MinTTL = rec.minTTL
+	}
+	z.Steers = append(z.Steers, steer)
 	r.count(rec)
 }

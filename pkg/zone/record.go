@@ -1,6 +1,7 @@
 package zone
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 
@@ -44,6 +45,8 @@ type record struct {
 	typ    dnswire.Type
 	ttl    uint32
 	hasTTL bool
+	minTTL uint32  // of a range of TTLs; else ttl
+	ranged token   // the word that is a range; of no length if there is none
 	kind   token   // the word that is the type
 	words  []token // of the RDATA
 	rdata  []byte
@@ -84,6 +87,15 @@ func (r *reader) header(rec *record, words []token) bool {
 		if !rec.hasTTL {
 			if ttl, ok := period(word); ok {
 				rec.ttl, rec.hasTTL = r.ttlOf(t, ttl, "TTL"), true
+				continue
+			}
+			if most, least, is := ttlRange(word); is {
+				rec.ttl, rec.hasTTL, rec.ranged = r.ttlOf(t, most, "TTL"), true, t
+				rec.minTTL = min(least, rec.ttl)
+				if least > most {
+					r.wrong(t, fmt.Sprintf("the larger first: %d/%d", least, most), "range of TTLs %q", word)
+					return false
+				}
 				continue
 			}
 		}
@@ -136,6 +148,18 @@ func (r *reader) ttlOf(t token, ttl uint32, what string) uint32 {
 	return 0
 }
 
+// ttlRange reads MOST/LEAST, the TTLs between which that of a steered answer
+// moves.
+func ttlRange(word []byte) (most, least uint32, ok bool) {
+	a, b, found := bytes.Cut(word, []byte("/"))
+	if !found {
+		return 0, 0, false
+	}
+	most, ok1 := period(a)
+	least, ok2 := period(b)
+	return most, least, ok1 && ok2
+}
+
 // unknownType reports a word that should have been a type.
 func (r *reader) unknownType(t token) {
 	word := string(clip(r.value(t)))
@@ -177,6 +201,11 @@ func (r *reader) body(rec *record) {
 	}
 	if rec.typ == dnswire.TypeSTEER {
 		r.steer(rec)
+		return
+	}
+	if rec.ranged.end > 0 {
+		r.wrong(rec.ranged, "one TTL", "a range of TTLs is for STEER records, whose answers health can change")
+		r.noteBroken(r.tokens)
 		return
 	}
 	if !r.readRData(rec) || !r.settleTTL(rec) {

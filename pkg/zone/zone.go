@@ -39,10 +39,11 @@ type Zone struct {
 
 // Steer is one STEER record: its owner is answered by a policy.
 type Steer struct {
-	Owner dnswire.Name
-	TTL   uint32   // seconds
-	Text  string   // the character-strings joined: the name of a policy, or a policy in place, which begins with "{"
-	Pos   diag.Pos // of the RDATA
+	Owner  dnswire.Name
+	TTL    uint32   // seconds; the longest that an answer may have
+	MinTTL uint32   // seconds; the shortest, if the record's TTL is written as a range (60/10), else TTL
+	Text   string   // the character-strings joined: the name of a policy, or a policy in place, which begins with "{"
+	Pos    diag.Pos // of the RDATA
 }
 
 // Node is a name that exists in a zone: it owns records, or a name below it
