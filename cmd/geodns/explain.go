@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/geodns-vipd/geodns/internal/control"
 	"github.com/geodns-vipd/geodns/internal/geodns"
 	"github.com/geodns-vipd/geodns/pkg/answer"
-	"github.com/geodns-vipd/geodns/pkg/policy"
 )
 
 func explainCommand() *cobra.Command {
@@ -112,23 +110,7 @@ func printJSON(w io.Writer, list []*answer.Explanation) error {
 
 // printExplanation prints an explanation for people.
 func printExplanation(w io.Writer, e *answer.Explanation) {
-	fmt.Fprintf(w, "%s %s", e.Name, e.Type)
-	if e.Client != "" {
-		fmt.Fprintf(w, " for client %s", e.Client)
-	}
-	fmt.Fprintln(w)
-	for _, line := range (&policy.Trace{Steps: e.Steps}).Lines() {
-		fmt.Fprintf(w, "  %s\n", line)
-	}
-	fmt.Fprintf(w, "%s", e.RCode)
-	if len(e.Sites) > 0 {
-		fmt.Fprintf(w, " from %s", strings.Join(e.Sites, ", "))
-	}
-	fmt.Fprintf(w, ", TTL %d, scope /%d\n", e.TTL, e.Scope)
-	for _, a := range e.Answers {
-		fmt.Fprintf(w, "  %s\n", a)
-	}
-	for _, n := range e.Notes {
-		fmt.Fprintf(w, "note: %s\n", n)
+	for _, line := range e.Lines() {
+		fmt.Fprintln(w, line)
 	}
 }

@@ -26,6 +26,8 @@ type Geodns struct {
 	AdminTokenFile string   // "" for none
 	Servers        []string // admin URLs of all nodes
 
+	ExplainTo []netip.Prefix // who may ask over DNS how a question is answered
+
 	State   string // folder of what must survive a restart
 	User    string // whom to become after binding; "" stays
 	NSID    string
@@ -89,6 +91,7 @@ var options = []option{
 	{"admin_hosts", kindStrings, []string{}, "further host names by which the admin listener may be called"},
 	{"admin_token_file", kindString, "", "file with the bearer token for requests that change something"},
 	{"servers", kindStrings, []string{}, "admin URLs of all nodes, for the client commands"},
+	{"explain_to", kindStrings, []string{}, "prefixes from which TXT at _explain.NAME tells how NAME is answered"},
 	{"state", kindString, "/var/lib/geodns", "folder of what must survive a restart"},
 	{"user", kindString, "", "whom to become after binding; empty stays"},
 	{"nsid", kindString, "", "identity told to those who ask for it (RFC 5001); empty tells none"},

@@ -48,6 +48,7 @@ func (c *converter) options() Geodns {
 	c.admin(&o)
 	c.token(&o)
 	c.servers(&o)
+	c.explainTo(&o)
 	if o.State == "" {
 		c.list.Errorf(c.source("state").pos, "a folder such as /var/lib/geodns", "state is empty")
 	}
@@ -170,6 +171,22 @@ func (c *converter) servers(o *Geodns) {
 			continue
 		}
 		o.Servers = append(o.Servers, u)
+	}
+}
+
+// explainTo converts the prefixes of those to whom answers are explained; an
+// address alone is a prefix of its own.
+func (c *converter) explainTo(o *Geodns) {
+	for i, s := range c.strings("explain_to") {
+		p, err := netip.ParsePrefix(s)
+		if a, bad := netip.ParseAddr(s); bad == nil && a.Zone() == "" {
+			p, err = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
+		}
+		if err != nil || p.Addr().Is4In6() {
+			c.list.Errorf(c.at("explain_to", i), "a prefix such as 192.0.2.0/24, or an address", "%q in explain_to is no prefix", s)
+			continue
+		}
+		o.ExplainTo = append(o.ExplainTo, p.Masked())
 	}
 }
 

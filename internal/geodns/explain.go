@@ -20,7 +20,7 @@ import (
 // answers the wire: unknown health counts as up, and that is said.
 func ExplainOffline(l *Loaded, req control.ExplainRequest) (*answer.Explanation, error) {
 	st := l.State(answer.Cookies{})
-	e, err := l.explain(st, nil, req)
+	e, err := l.explain(st, func(health.ID) string { return "" }, req)
 	if err == nil {
 		e.Notes = append(e.Notes, "from files alone: health is not known and counts as up")
 	}
@@ -30,14 +30,19 @@ func ExplainOffline(l *Loaded, req control.ExplainRequest) (*answer.Explanation,
 // explainLive answers a question from what is served now.
 func (s *Server) explainLive(req control.ExplainRequest) (any, error) {
 	l := s.live.Load()
+	return l.explain(l.state, s.reasons(l.Loaded), req)
+}
+
+// reasons returns what is known just now of why things are up or down.
+func (s *Server) reasons(l *Loaded) func(health.ID) string {
 	var reasons map[health.ID]string
-	s.checker.do(context.Background(), func(context.Context) { reasons = why(l.Loaded, s.checker.board) })
-	return l.explain(l.state, reasons, req)
+	s.checker.do(context.Background(), func(context.Context) { reasons = why(l, s.checker.board) })
+	return func(id health.ID) string { return reasons[id] }
 }
 
 // explain puts a question to a state, with the sites of req.Down taken as
 // failing their checks.
-func (l *Loaded) explain(st *answer.State, reasons map[health.ID]string, req control.ExplainRequest) (*answer.Explanation, error) {
+func (l *Loaded) explain(st *answer.State, reasons func(health.ID) string, req control.ExplainRequest) (*answer.Explanation, error) {
 	q, err := parseQuestion(req)
 	if err != nil {
 		return nil, &control.BadRequest{Text: err.Error()}
@@ -53,7 +58,7 @@ func (l *Loaded) explain(st *answer.State, reasons map[health.ID]string, req con
 		if taken.ids[id] {
 			return "taken as down for this question"
 		}
-		return reasons[id]
+		return reasons(id)
 	}
 	q.Draw = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	return answer.Explain(st, q)

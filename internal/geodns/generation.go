@@ -20,6 +20,7 @@ type generation struct {
 	index    *geo.Index // nil if the databases could not be opened
 	config   *steering.Config
 	sites    *policy.Sites
+	records  *answer.Records
 	targets  []target
 	findings diag.List
 
@@ -46,6 +47,9 @@ func (l *loader) generation(files []steering.File, index *geo.Index) *generation
 	g := &generation{files: files, index: index, used: map[string]*compiledPolicy{}}
 	g.config, g.findings = steering.Parse(files)
 	g.sites = g.config.NewSites()
+	var findings diag.List
+	g.records, findings = answer.NewRecords(siteRecords(g.config))
+	g.findings = append(g.findings, findings...)
 	if !g.findings.HasErrors() {
 		// A check with a mistake may lack what a prober is made of.
 		g.targets = targets(g.config, &g.findings)
@@ -96,7 +100,15 @@ func (g *generation) bind(z *cachedZone, list *diag.List) *answer.Zone {
 			complete = false
 			continue
 		}
-		warnUnused(z.zone, s, p.Spec(), &own)
+		carried := g.records.Carried(numbersOf(p.Spec(), g.sites))
+		if carried != nil && out.Carried == nil {
+			out.Carried = make([]*answer.Carried, len(z.zone.Steers))
+		}
+		if carried != nil {
+			out.Carried[i] = carried
+			complete = checkAlias(z.zone, s, p.Spec(), g.records, g.sites, list) && complete
+		}
+		warnUnused(z.zone, s, p.Spec(), carried, &own)
 	}
 	*list = append(*list, own...)
 	if complete {

@@ -225,7 +225,7 @@ func (s *Server) number(l *live) {
 		slots := make([][]uint32, len(z.Policies))
 		for i, p := range z.Policies {
 			slots[i] = make([]uint32, p.Sites().Len())
-			for name := range sitesOf(p.Spec()) {
+			for _, name := range sitesOf(p.Spec()) {
 				site, _ := p.Sites().Find(name)
 				slots[i][site] = s.metrics.AnswerSlot(p.Spec().String(), name)
 			}

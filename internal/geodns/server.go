@@ -170,6 +170,7 @@ func (s *Server) firstLoad(ctx context.Context, loaded *Loaded, list diag.List) 
 // snapshot, so that the two are never apart.
 func (s *Server) swap(loaded *Loaded) func(*health.Board) {
 	next := &live{Loaded: loaded, state: loaded.State(s.cookies)}
+	next.state.Reasons = func() func(health.ID) string { return s.reasons(loaded) }
 	subjects := loaded.Sites.Subjects()
 	s.number(next)
 	first := true

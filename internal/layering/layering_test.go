@@ -61,7 +61,7 @@ var coreArrows = map[string][]string{
 	"pkg/steering":   {"pkg/policy", "pkg/geo", "pkg/health", "pkg/diag", "pkg/yamlpos"},
 	"pkg/delegation": {"pkg/zone", "pkg/dnswire"},
 	"zones":          {}, // the embedded example
-	"pkg/answer":     {"pkg/zone", "pkg/policy", "pkg/geo", "pkg/health", "pkg/dnswire"},
+	"pkg/answer":     {"pkg/diag", "pkg/zone", "pkg/policy", "pkg/geo", "pkg/health", "pkg/dnswire"},
 }
 
 // forbiddenInCore are packages through which a decision could touch the world.

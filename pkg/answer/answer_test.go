@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -62,6 +63,35 @@ var testSites = []policy.SiteSpec{
 	{Name: "fra", Addrs: addrs("203.0.113.10", "2001:db8:f::10")},
 	{Name: "iad", Addrs: addrs("198.51.100.10")},
 	{Name: "big", Addrs: manyAddrs(60)},
+	{Name: "cdn"},
+	{Name: "near"},
+	{Name: "words"},
+	{Name: "both", Addrs: addrs("203.0.113.20")},
+}
+
+// testRecords is what the sites carry beside addresses.
+var testRecords = map[string][]string{
+	"cdn":   {"CNAME d1.cdn.example.net."},
+	"near":  {"CNAME www.example.com."},
+	"words": {`TXT "one"`, `TXT "two"`, "MX 10 mail.example.com."},
+	"both":  {`TXT "two"`, `TXT "three"`, "HTTPS 1 . alpn=h2"},
+}
+
+// records are the records of testSites.
+func records(t testing.TB) *Records {
+	t.Helper()
+	in := make([]SiteRecords, len(testSites))
+	for i, s := range testSites {
+		in[i] = SiteRecords{Site: s.Name, Addresses: len(s.Addrs) > 0}
+		for _, text := range testRecords[s.Name] {
+			in[i].Records = append(in[i].Records, SiteRecord{Text: text})
+		}
+	}
+	out, list := NewRecords(in)
+	if len(list) > 0 {
+		t.Fatal(list)
+	}
+	return out
 }
 
 func addrs(text ...string) (out []netip.Addr) {
@@ -97,6 +127,10 @@ func testPolicies() map[string]*policy.Spec {
 		"big": site("big"),
 		"half": {Kind: policy.KindWeighted, Name: "half", Targets: []policy.Target{
 			{Spec: site("fra"), Weight: 1}, {Spec: site("iad"), Weight: 1}}},
+		"alias":    first("alias", 0, "cdn", "near"),
+		"text":     first("text", 0, "words", "both"),
+		"mixed":    first("mixed", policy.ServeFallback, "both", "words"),
+		"together": {Kind: policy.KindAll, Name: "together", Targets: []policy.Target{{Spec: site("words")}, {Spec: site("both")}}},
 		"fallback": first("fallback", policy.ServeFallback, "fra"),
 		"nodata":   first("nodata", policy.ServeNoData, "fra"),
 		"servfail": first("servfail", policy.ServeServFail, "fra"),
@@ -142,9 +176,24 @@ func (w *world) zone(t testing.TB, name, text string) *zone.Zone {
 			t.Fatal(list.Err())
 		}
 		bound.Policies = append(bound.Policies, p)
+		var all []int32
+		for i, site := range testSites {
+			if slices.Contains(append(targets(p.Spec()), p.Spec().Name), site.Name) {
+				all = append(all, int32(i))
+			}
+		}
+		bound.Carried = append(bound.Carried, records(t).Carried(all))
 	}
 	w.state.ByZone[z] = bound
 	return z
+}
+
+// targets returns the names of the direct targets of a policy.
+func targets(s *policy.Spec) (out []string) {
+	for _, t := range s.Targets {
+		out = append(out, t.Spec.Name)
+	}
+	return out
 }
 
 // down returns a state in which all checks of the sites fail.
@@ -152,12 +201,18 @@ func (w *world) down(names ...string) *State {
 	snap := w.state.Health.Load()
 	for _, s := range w.sites.Subjects() {
 		for _, n := range names {
-			if s.Site == n && s.Addr.IsValid() {
-				snap = snap.With(s.ID, health.Entry{Share: health.FullShare})
+			if s.Site == n && (s.Addr.IsValid() || len(w.addrs(n)) == 0) {
+				snap = snap.With(s.ID, health.Entry{Share: health.FullShare, Horizon: health.NoHorizon})
 			}
 		}
 	}
 	return w.state.WithHealth(snap)
+}
+
+// addrs returns the addresses of a site.
+func (w *world) addrs(site string) []policy.Address {
+	i, _ := w.sites.Find(site)
+	return w.sites.At(i).Addrs
 }
 
 // ask puts a question line and returns the reply as text.

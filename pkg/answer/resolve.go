@@ -98,8 +98,9 @@ func (r *Responder) resolve(st *State, req Request, o *Outcome) {
 			r.referral(z, owner, res)
 			return
 		case zone.Steered:
-			r.steer(st, req, z, owner, res, o)
-			return
+			if next = r.steer(st, req, z, owner, res, o); next == nil {
+				return
+			}
 		case zone.CNAME:
 			if !r.append(dnswire.Answer, owner, res.Set, res.Set.TTL) || r.query.Type == dnswire.TypeANY {
 				return

@@ -140,6 +140,10 @@ func (r *Responder) answer(st *State, req Request, o *Outcome) {
 		o.RCode = dnswire.RCodeFormErr // as BIND; of type 128 by RFC 9824, Section 3.5
 		return
 	}
+	if r.asksToExplain(st, req) {
+		r.explain(st, req, o)
+		return
+	}
 	z := st.Zones.Find(q.Lower, q.Type)
 	if z == nil {
 		o.RCode = dnswire.RCodeRefused

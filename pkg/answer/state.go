@@ -11,6 +11,7 @@
 package answer
 
 import (
+	"net/netip"
 	"sync/atomic"
 
 	"github.com/geodns-vipd/geodns/pkg/dnswire"
@@ -36,6 +37,11 @@ type State struct {
 	Version string // answer to version.bind in class CHAOS; "": refused
 	UDPSize uint16 // largest UDP reply in octets; 0 means DefaultUDPSize
 	TCPIdle uint16 // idle time of connections told to those who ask (RFC 7828), in 100 ms; 0: not told
+
+	ExplainTo []netip.Prefix // who is told over DNS how a question is answered
+	// Reasons returns why things are up or down just now, for explanations; may
+	// be nil.
+	Reasons func() func(health.ID) string
 }
 
 // Zone binds the STEER records of a zone to compiled policies.
@@ -43,10 +49,22 @@ type Zone struct {
 	*zone.Zone
 	// Policies are in the order of Zone.Steers.
 	Policies []*policy.Policy
+	// Carried is what the sites of each policy carry beside addresses, in the
+	// same order; nil if no site carries anything.
+	Carried []*Carried
 	// Slot and AnswerSlots are numbers that the caller counts by; this package
 	// only carries them. AnswerSlots is indexed by steer and by site.
 	Slot        uint32
 	AnswerSlots [][]uint32
+}
+
+// carried returns what the sites of a STEER record carry beside addresses, or
+// nil.
+func (z *Zone) carried(steer int) *Carried {
+	if z.Carried == nil {
+		return nil
+	}
+	return z.Carried[steer]
 }
 
 // Cookies are the secrets of DNS cookies (RFC 9018). Replies carry a cookie of

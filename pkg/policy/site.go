@@ -65,7 +65,7 @@ func (w *walk) kept(n *node, s *Site) bool {
 // by that is up.
 func (w *walk) siteUp(s *Site, site health.Entry, lenient bool) bool {
 	ok := w.isUp(site, lenient)
-	found := w.manner == everything
+	found := w.manner == everything || len(s.Addrs) == 0 // records alone: judged as a whole
 	listed := s.lists(w.in.Family)
 	for i := range s.Addrs {
 		a := &s.Addrs[i]

@@ -68,11 +68,18 @@ type TCP struct {
 // Site is a configured site.
 type Site struct {
 	Name     string
-	Pos      diag.Pos // of the name
-	Addrs    []netip.Addr
+	Pos      diag.Pos         // of the name
+	Addrs    []netip.Addr     // none if the site has records alone
+	Records  []Record         // beside addresses, as they are written
 	Location *policy.Location // nil if not given
 	Checks   []string         // names of the checks that each address must pass
 	Rules    health.Rules     // how it comes back
+}
+
+// Record is a record of a site as it is written: "MX 10 mail.example.com.".
+type Record struct {
+	Text string
+	Pos  diag.Pos
 }
 
 // NewSites numbers the sites for the policies, in their order, and the targets

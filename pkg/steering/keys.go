@@ -20,8 +20,8 @@ var (
 	}
 	tcpKeys  = keys{known: []string{"port"}}
 	siteKeys = keys{
-		known: []string{"addresses", "location", "check"},
-		later: []string{"records", "capacity", "budget", "guard"},
+		known: []string{"addresses", "records", "location", "check"},
+		later: []string{"capacity", "budget", "guard"},
 	}
 	policyKeys = keys{
 		known: []string{"failover", "weighted", "geo", "nearest", "all", "all_down", "min_healthy", "sticky", "bias",

@@ -14,6 +14,9 @@ import (
 // is less.
 const maxAddresses = 64
 
+// maxRecords is how many other records a site may have.
+const maxRecords = 256
+
 // site reads one site.
 func (r *reader) site(e entry, n *names) Site {
 	what := "site " + e.key
@@ -24,6 +27,9 @@ func (r *reader) site(e entry, n *names) Site {
 		case "addresses":
 			asked = true
 			s.Addrs = r.addresses(f.value, what+": addresses")
+		case "records":
+			asked = true
+			s.Records = r.records(f.value, what+": records")
 		case "location":
 			s.Location = r.location(f.value, what+": location")
 			n.located[e.key] = true
@@ -35,6 +41,21 @@ func (r *reader) site(e entry, n *names) Site {
 		r.wrong(value{pos: e.pos}, "addresses: [192.0.2.10]", "%s has no addresses", what)
 	}
 	return s
+}
+
+// records reads the records of a site. What they say is for pkg/zone, which
+// knows the types.
+func (r *reader) records(v value, what string) []Record {
+	var out []Record
+	for _, item := range r.list(v, what, `["MX 10 mail.example.com."]`) {
+		if text, ok := r.text(item, what, `"MX 10 mail.example.com."`); ok {
+			out = append(out, Record{text, item.pos})
+		}
+	}
+	if len(out) > maxRecords {
+		r.wrong(v, "fewer", "%s: %d records, more than %d", what, len(out), maxRecords)
+	}
+	return out
 }
 
 // addresses reads the addresses of a site.
