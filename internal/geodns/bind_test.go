@@ -1,6 +1,7 @@
 package geodns
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -132,5 +133,41 @@ func TestANewStateKnowsNothing(t *testing.T) {
 		if e := snap.At(s.ID); !e.Up {
 			t.Errorf("%s %v: %+v", s.Site, s.Addr, e)
 		}
+	}
+}
+
+func TestWhereTheCNAMEOfASiteMayStand(t *testing.T) {
+	const steer = `sites:
+  fra: {addresses: [203.0.113.10]}
+  cdn: {records: [CNAME d1.example.net.]}
+policies:
+  one: {failover: [fra, cdn]}
+  two: {all: [fra, cdn]}
+`
+	for zone, wrong := range map[string]string{
+		"www STEER one\n": "",
+		"@ STEER one\n":   "STEER at the origin can choose the CNAME of site cdn: a name below it, or addresses in site cdn",
+		"www STEER one\nwww MX 10 ns1\n": "MX beside STEER at www.example.com., which can choose the CNAME of site cdn: " +
+			"a name without other data, or addresses in site cdn",
+		"www STEER two\n": "STEER at www.example.com. can choose the CNAME of site cdn together with others: " +
+			"a policy that chooses one, such as weighted",
+	} {
+		l, told := loadText(t, steer, map[string]string{"example.com": zone})
+		if (l != nil) != (wrong == "") || !strings.Contains(told, wrong) {
+			t.Errorf("%s: %s\nwant %s", zone, told, wrong)
+		}
+	}
+}
+
+func TestMistakesInTheRecordsOfASite(t *testing.T) {
+	_, told := loadText(t, `sites:
+  far: {addresses: [203.0.113.11], records: [CNAME d1.example.net.]}
+  dup: {addresses: [203.0.113.12], records: ["TXT x", "TXT x", "MX 10 mail"]}
+`, map[string]string{"example.com": "www STEER far\nwww2 STEER dup\n"})
+	const want = `steering.yaml:2:46: site far: records: CNAME beside other data: a site of its own for the CNAME (RFC 1034, Section 3.6.2)
+steering.yaml:3:55: warning: site dup: records: TXT record stands twice: each record once
+steering.yaml:3:64: site dup: records: MX record with a relative name: the whole name with a dot at its end`
+	if told != want {
+		t.Errorf("got\n%s\nwant\n%s", told, want)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/geodns-vipd/geodns/pkg/dnswire"
+	"github.com/geodns-vipd/geodns/pkg/health"
 	"github.com/geodns-vipd/geodns/pkg/policy"
 	"github.com/geodns-vipd/geodns/pkg/zone"
 )
@@ -33,7 +34,7 @@ func (r *Responder) steer(st *State, req Request, z *Zone, owner []byte, res zon
 	if len(c.Sites) > 0 && (steered || alias != nil) {
 		o.Site = c.Sites[0] // a site answers for what sites carry
 	}
-	ttl := steer.TTL
+	ttl := steerTTL(steer, c.Horizon)
 	switch {
 	case c.Action == policy.ServFail:
 		r.servfail(o)
@@ -52,6 +53,15 @@ func (r *Responder) steer(st *State, req Request, z *Zone, owner []byte, res zon
 		r.negative(z, owner, min(z.NegativeTTL, ttl))
 	}
 	return nil
+}
+
+// steerTTL returns the TTL of a steered answer. Where the record gives a range,
+// it is the time for which no check can change the answer, within the range.
+func steerTTL(s *zone.Steer, horizon uint16) uint32 {
+	if s.MinTTL == s.TTL || horizon == health.NoHorizon {
+		return s.TTL
+	}
+	return min(max(uint32(horizon), s.MinTTL), s.TTL)
 }
 
 // pick asks the policy of a STEER record.

@@ -309,7 +309,7 @@ func (w *walk) traceChoice(out *Choice) {
 	switch {
 	case out.Action != NoData:
 	case len(names) > 0 && w.in.Family == Other:
-		s.Reason = "sites have addresses alone"
+		s.Reason = "what the site carries of this type"
 	case len(names) > 0:
 		s.Reason = "the site lists no " + w.in.Family.String() + " address"
 	case allDown == Serve:
