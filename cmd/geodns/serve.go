@@ -17,6 +17,7 @@ import (
 
 func serveCommand() *cobra.Command {
 	var file string
+	var replace bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server; logs one line when ready",
@@ -24,12 +25,18 @@ func serveCommand() *cobra.Command {
 logs one line when ready. SIGHUP, or a change of any file, reloads: on any
 mistake the old configuration keeps serving. SIGINT and SIGTERM end it.
 
+With --replace it takes sockets, connections and health over from the process
+that serves with the same state folder, which then ends; no query is lost. If
+anything is wrong, that process goes on. SIGUSR2 has a running server start its
+own file again, in the same way.
+
 Each key of geodns.yaml is also a flag and an environment variable
 (geo.database: --geo-database, GEODNS_GEO_DATABASE); flag before environment
 before file. Lists are separated by commas.`,
 		Args: cli.Args(cobra.NoArgs),
 	}
 	configFlag(cmd, &file)
+	cmd.Flags().BoolVar(&replace, "replace", false, "take over from the process that serves with the same state folder")
 	config.AddFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		read := func() (config.Geodns, diag.List) { return config.Load(file, cmd.Flags()) }
@@ -45,7 +52,12 @@ before file. Lists are separated by commas.`,
 		hup := make(chan os.Signal, 1)
 		signal.Notify(hup, syscall.SIGHUP)
 		defer signal.Stop(hup)
-		srv := &geodns.Server{Config: cfg, Reread: read, Log: log, Hangup: hup, Version: version}
+		usr2 := make(chan os.Signal, 1)
+		signal.Notify(usr2, syscall.SIGUSR2)
+		defer signal.Stop(usr2)
+		srv := &geodns.Server{
+			Config: cfg, Reread: read, Replace: replace, Log: log, Hangup: hup, Upgrade: usr2, Version: version,
+		}
 		if err := srv.Run(cmd.Context()); err != nil {
 			return tell(cmd, err)
 		}

@@ -21,12 +21,12 @@ type ChangeRequest struct {
 
 // ChangeBody is the body of a request that changes something.
 type ChangeBody struct {
-	For         Duration  `json:"for,omitzero"`
-	Over        *Duration `json:"over,omitempty"` // nil: as the site says
-	Reason      string    `json:"reason,omitempty"`
-	Address     string    `json:"address,omitempty"`
-	Policy      string    `json:"policy,omitempty"`
-	State       string    `json:"state,omitempty"`
+	For     Duration  `json:"for,omitzero"`
+	Over    *Duration `json:"over,omitempty"` // nil: as the site says
+	Reason  string    `json:"reason,omitempty"`
+	Address string    `json:"address,omitempty"`
+	Policy  string    `json:"policy,omitempty"`
+	State   string    `json:"state,omitempty"`
 }
 
 // Duration is a time that stands in JSON as text such as "2h" or "10m".

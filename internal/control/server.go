@@ -28,6 +28,11 @@ type Config struct {
 	Socket string   // path of the Unix socket; "" for none
 	// TokenFile holds the token for changes over TCP; "" for none.
 	TokenFile string
+	// Inherited are descriptors of a former process's listeners, as
+	// [Server.Descriptors] returned them. Those of Addr and Socket are taken;
+	// Listen closes the others. The path of a Unix socket that was taken is the
+	// other process's until [Server.HandOver] says otherwise.
+	Inherited []int
 	Log       *slog.Logger
 }
 
@@ -66,6 +71,8 @@ type Server struct {
 	cfg       Config
 	listeners []net.Listener
 	token     atomic.Pointer[[sha256.Size]byte] // hash of the token; nil for none
+	// theirs says that the path of the Unix socket is another process's.
+	theirs atomic.Bool
 }
 
 // Listen binds the TCP address and the Unix socket. A socket file that an
@@ -76,14 +83,24 @@ func Listen(cfg Config) (*Server, error) {
 	if err := s.ReadToken(); err != nil {
 		return nil, err
 	}
+	former := inherit(cfg.Inherited)
+	defer func() { former.close() }()
 	if cfg.Addr != "" {
-		ln, err := net.Listen("tcp", cfg.Addr)
-		if err != nil {
-			return nil, fmt.Errorf("admin: %w", err)
+		ln := former.take("tcp", cfg.Addr)
+		if ln == nil {
+			var err error
+			if ln, err = net.Listen("tcp", cfg.Addr); err != nil {
+				return nil, fmt.Errorf("admin: %w", err)
+			}
 		}
 		s.listeners = append(s.listeners, ln)
 	}
 	if cfg.Socket != "" {
+		if ln := former.take("unix", cfg.Socket); ln != nil {
+			s.theirs.Store(true)
+			s.listeners = append(s.listeners, ln)
+			return s, nil
+		}
 		ln, err := listenUnix(cfg.Socket)
 		if err != nil {
 			s.Close()
@@ -108,6 +125,7 @@ func listenUnix(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
+	ln.(*net.UnixListener).SetUnlinkOnClose(false) // another process may have it by then
 	if err := os.Chmod(path, 0o600); err != nil {
 		ln.Close()
 		return nil, err
@@ -129,6 +147,15 @@ func (s *Server) Addr() string {
 func (s *Server) Close() {
 	for _, ln := range s.listeners {
 		ln.Close()
+	}
+	s.removeSocket()
+}
+
+// removeSocket takes the path of the Unix socket away, unless it is another
+// process's.
+func (s *Server) removeSocket() {
+	if s.cfg.Socket != "" && !s.theirs.Load() {
+		_ = os.Remove(s.cfg.Socket) // the next start replaces it
 	}
 }
 
@@ -159,6 +186,7 @@ func (s *Server) Run(ctx context.Context, r Routes) error {
 		srv.Close()
 	}
 	wg.Wait()
+	s.removeSocket()
 	return nil
 }
 

@@ -173,8 +173,14 @@ func (s *Server) bindUDP(a netip.AddrPort, former *inherited) (socks []*udpSocke
 		// clients for as long as the former process has them open.
 		socks = append(socks, s.newUDPSocket(fd, a, len(socks)))
 	}
+	taken := len(socks)
 	for len(socks) < s.cfg.Workers {
 		fd, err := openUDP(a, s.cfg.SocketBuffer, len(socks) > 0)
+		if err != nil && taken > 0 {
+			// The kernel lets only the user join who made the first socket.
+			s.cfg.Log.Warn("cannot add sockets to those taken over", "listen", a, "sockets", len(socks), "wished", s.cfg.Workers, "err", err)
+			break
+		}
 		if err != nil {
 			return socks, err
 		}

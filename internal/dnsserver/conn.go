@@ -49,16 +49,17 @@ type conn struct {
 	idleAll, idleClient *list.Element
 }
 
-// add starts serving a connection that the table has taken.
-func (l *tcpLoop) add(c *conn) {
+// add starts serving a connection that the table has taken; it reports false if
+// it is closed again.
+func (l *tcpLoop) add(c *conn) bool {
 	e := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(c.fd)}
 	if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, c.fd, &e); err != nil {
 		l.srv.conns.remove(c)
 		reset(c.fd)
-		return
+		return false
 	}
 	l.conns[int32(c.fd)] = c
-	l.settle(c)
+	return l.settle(c)
 }
 
 // close ends a connection. What the kernel has of its answers is still sent.
@@ -160,13 +161,15 @@ func (l *tcpLoop) keep(c *conn, rest []byte, another bool) {
 	}
 }
 
-// settle puts a connection among the idle ones.
-func (l *tcpLoop) settle(c *conn) {
+// settle puts a connection among the idle ones; it reports false if it was
+// dropped to make room, and is closed.
+func (l *tcpLoop) settle(c *conn) bool {
 	if !l.srv.conns.setIdle(c) {
-		l.close(c) // dropped to make room
-		return
+		l.close(c)
+		return false
 	}
 	l.idle.add(c, time.Now())
+	return true
 }
 
 // write sends the answers in l.out. If the kernel does not take all, the rest

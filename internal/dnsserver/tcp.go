@@ -153,17 +153,22 @@ func (s *Server) acceptFailed(sock *tcpSocket, err error) {
 
 // admit starts serving a connection if the bounds allow it.
 func (l *tcpLoop) admit(fd int, from netip.AddrPort) {
-	c := &conn{fd: fd, from: from, client: clientOf(from.Addr())}
+	l.take(&conn{fd: fd, from: from, client: clientOf(from.Addr())})
+}
+
+// take starts serving a connection if the bounds allow it, and reports whether
+// they did; if not, it is reset.
+func (l *tcpLoop) take(c *conn) bool {
 	evicted, ok := l.srv.conns.admit(c)
 	if evicted != nil {
 		l.srv.tcpStats.evicted.Add(1)
 	}
 	if !ok {
 		l.srv.tcpStats.refused.Add(1)
-		reset(fd)
-		return
+		reset(c.fd)
+		return false
 	}
-	l.add(c)
+	return l.add(c)
 }
 
 // reset closes a connection at once, so that the kernel has nothing to keep.

@@ -39,6 +39,8 @@ type keeper struct {
 
 	dirty atomic.Bool // something changed since the last writing
 
+	released bool // guarded by mu: the files are another process's
+
 	mu     sync.Mutex // held while writing, so that an older state never overwrites a newer one
 	failed error      // of the last writing
 	lost   error      // what could not be read at the start
@@ -49,6 +51,9 @@ func (k *keeper) write() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.dirty.Store(false)
+	if k.released {
+		return nil
+	}
 	err := k.store(k.save().Encode())
 	switch {
 	case err != nil:
@@ -62,6 +67,13 @@ func (k *keeper) write() error {
 	k.failed = err
 	k.tell(err == nil && k.lost == nil)
 	return err
+}
+
+// release ends writing: another process keeps the state from now on.
+func (k *keeper) release() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.released = true
 }
 
 // Run writes what has changed until ctx ends, and once more then.

@@ -30,6 +30,11 @@ func (s *Server) change(req control.ChangeRequest) (any, error) {
 	if err != nil {
 		return nil, &control.BadRequest{Text: err.Error()}
 	}
+	s.moving.RLock()
+	defer s.moving.RUnlock()
+	if s.handedOver {
+		return nil, &control.Refusal{Status: http.StatusServiceUnavailable, Text: "another process has taken over meanwhile: ask again"}
+	}
 	l := s.live.Load()
 	var reply ChangeReply
 	ran := s.checker.do(context.Background(), func(context.Context) {

@@ -14,8 +14,8 @@ type OverrideStatus struct {
 	Policy  string     `json:"policy"`  // whose target it is alone; "" for all
 	Site    string     `json:"site"`    // or the policy that is the target
 	Address string     `json:"address"` // "" for the whole
-	State   string     `json:"state"` // drained, draining, returning, forced up or forced down
-	Share   float64    `json:"share"` // part of its clients that it has now, 0 to 1
+	State   string     `json:"state"`   // drained, draining, returning, forced up or forced down
+	Share   float64    `json:"share"`   // part of its clients that it has now, 0 to 1
 	Set     *time.Time `json:"set"`
 	Who     string     `json:"who"`
 	Reason  string     `json:"reason"`

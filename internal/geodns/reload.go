@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/geodns-vipd/geodns/internal/config"
+	"github.com/geodns-vipd/geodns/internal/daemon"
 	"github.com/geodns-vipd/geodns/internal/metrics"
 	"github.com/geodns-vipd/geodns/internal/watch"
 	"github.com/geodns-vipd/geodns/pkg/diag"
@@ -56,7 +57,9 @@ func (s *Server) reloadLoop(ctx context.Context) error {
 			cause, second = "changed files", true
 		}
 		begin := time.Now()
+		daemon.Notify(daemon.Reloading())
 		s.reloadNow(ctx, cause)
+		daemon.Notify(daemon.Ready)
 		if !second { // what was refused is not tried again for ever
 			again.Reset(secondLook)
 		}

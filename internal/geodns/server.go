@@ -17,6 +17,7 @@ import (
 	"github.com/geodns-vipd/geodns/internal/control"
 	"github.com/geodns-vipd/geodns/internal/daemon"
 	"github.com/geodns-vipd/geodns/internal/dnsserver"
+	"github.com/geodns-vipd/geodns/internal/handover"
 	"github.com/geodns-vipd/geodns/internal/metrics"
 	"github.com/geodns-vipd/geodns/internal/state"
 	"github.com/geodns-vipd/geodns/pkg/answer"
@@ -29,9 +30,15 @@ type Server struct {
 	Config config.Geodns
 	// Reread reads the configuration again for a reload; nil keeps Config.
 	Reread func() (config.Geodns, diag.List)
-	Log    *slog.Logger
+	// Replace takes over from the process that serves with the same state
+	// folder, if there is one.
+	Replace bool
+	Log     *slog.Logger
 	// Hangup asks for a reload with each value; may be nil.
 	Hangup <-chan os.Signal
+	// Upgrade asks, with each value, to start the program anew, which takes
+	// over; may be nil.
+	Upgrade <-chan os.Signal
 	// Ready is called once everything is served; may be nil.
 	Ready   func()
 	Version string
@@ -47,6 +54,12 @@ type Server struct {
 	handler *handler
 	loader  loader
 	stale   func() bool // whether files changed since the first load began
+
+	former     *predecessor       // whom this process follows; nil if nobody
+	replace    *handover.Listener // for the process that follows; nil if that is not possible
+	moving     sync.RWMutex       // held by a hand-over: nothing may be decided while state is on its way
+	handedOver bool               // to that process; guarded by moving, and set before serve returns
+	serving    chan struct{}      // closed once every socket is read
 
 	admin     string   // address of the admin listener
 	listening []string // addresses of the DNS listeners
@@ -96,9 +109,11 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	}
 	if err := s.openState(); err != nil {
+		s.former.end()
 		return err
 	}
 	defer s.dir.Close()
+	defer func() { s.former.end() }()
 	s.stale = staleness(s.Config)
 	loaded, list := s.loader.load(s.Config)
 	if list.HasErrors() {
@@ -106,7 +121,12 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.logFindings(list)
 	s.setUp()
-	s.keeper.restore(s.dir, s.checker.board)
+	if s.former != nil {
+		s.keeper.tell(true) // what is kept comes from the former process
+		s.moving.Lock()     // until that has gone
+	} else {
+		s.keeper.restore(s.dir, s.checker.board)
+	}
 	if s.firstLoad(ctx, loaded, list); ctx.Err() != nil {
 		return nil
 	}
@@ -114,26 +134,55 @@ func (s *Server) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.becomeUser(); err != nil {
+	if err := s.settle(); err != nil {
+		dns.Close()
+		admin.Close()
 		return err
 	}
 	return s.serve(ctx, dns, admin)
 }
 
+// settle does what is between binding and serving.
+func (s *Server) settle() error {
+	if err := s.openReplace(); err != nil {
+		return err
+	}
+	if err := s.becomeUser(); err != nil {
+		return err
+	}
+	if s.former != nil {
+		return s.inheritHealth()
+	}
+	return nil
+}
+
 // openState takes the lock of the state folder and reads the secrets in it. A
 // secret that cannot be read or kept is told, and serving goes on.
 func (s *Server) openState() error {
-	dir, err := state.Open(s.Config.State)
-	if err != nil {
+	if err := s.lockState(); err != nil {
 		return err
 	}
-	s.dir = dir
-	secret, err := dir.Secret("cookie-secret")
+	secret, err := s.dir.Secret("cookie-secret")
 	if err != nil {
 		s.Log.Error("DNS cookies will change with the next restart", "err", err)
 	}
 	s.cookies = answer.Cookies{Current: secret, Previous: secret, Enabled: true}
 	return nil
+}
+
+// lockState takes the lock of the state folder, from the process that has it if
+// this one is to replace it.
+func (s *Server) lockState() error {
+	if s.Replace {
+		if took, err := s.takeOver(); err != nil {
+			return fmt.Errorf("replace the process that serves with state %s: %w", s.Config.State, err)
+		} else if took {
+			return nil
+		}
+	}
+	dir, err := state.Open(s.Config.State)
+	s.dir = dir
+	return err
 }
 
 // setUp makes the parts that live as long as the process.
@@ -154,14 +203,21 @@ func (s *Server) setUp() {
 // firstLoad makes the first round of checks and puts the first generation
 // into place: no answer is ever made from unknown health.
 func (s *Server) firstLoad(ctx context.Context, loaded *Loaded, list diag.List) {
-	if n := len(loaded.targets); n > 0 {
+	unknown := loaded.targets
+	if s.former != nil {
+		unknown = unknownTo(s.former.checks, loaded.targets)
+	}
+	if n := len(unknown); n > 0 {
 		s.Log.Info("first round of checks", "targets", n)
 	}
-	results := firstRound(ctx, loaded.targets)
+	results := firstRound(ctx, unknown)
 	if ctx.Err() != nil {
 		return
 	}
-	s.checker.configure(loaded.targets, loaded.targets, results, loaded.Steering.Rules(), s.swap(loaded))
+	if s.former != nil {
+		s.former.checks.restore(s.checker.board, loaded.targets)
+	}
+	s.checker.configure(loaded.targets, unknown, results, loaded.Steering.Rules(), s.swap(loaded))
 	s.loadedWell(list)
 }
 
@@ -187,13 +243,19 @@ func (s *Server) swap(loaded *Loaded) func(*health.Board) {
 
 // bind opens all listeners.
 func (s *Server) bind() (*dnsserver.Server, *control.Server, error) {
-	dns, err := dnsserver.Listen(s.dnsConfig())
+	cfg := s.dnsConfig()
+	adminCfg := control.Config{
+		Addr: s.Config.Admin, Hosts: s.Config.AdminHosts, Socket: s.dir.Socket(), TokenFile: s.Config.AdminTokenFile, Log: s.Log,
+	}
+	if s.former != nil {
+		cfg.Inherited, adminCfg.Inherited = s.former.dns, s.former.admin
+	}
+	dns, err := dnsserver.Listen(cfg)
 	if err != nil {
+		handover.CloseAll(adminCfg.Inherited)
 		return nil, nil, err
 	}
-	admin, err := control.Listen(control.Config{
-		Addr: s.Config.Admin, Hosts: s.Config.AdminHosts, Socket: s.dir.Socket(), TokenFile: s.Config.AdminTokenFile, Log: s.Log,
-	})
+	admin, err := control.Listen(adminCfg)
 	if err != nil {
 		dns.Close()
 		return nil, nil, err
@@ -238,19 +300,83 @@ func (s *Server) serve(ctx context.Context, dns *dnsserver.Server, admin *contro
 		s.listening = append(s.listening, a.String())
 	}
 	s.metrics.AddServer(func() []metrics.Sample { return samples(dns.Stats()) })
+	s.serving = make(chan struct{})
 	g.Go(func() error { return s.checker.Run(ctx) })
-	g.Go(func() error { return s.keeper.Run(ctx) })
 	g.Go(func() error { return dns.Run(ctx, s.handler) })
 	g.Go(func() error { return admin.Run(ctx, s.routes()) })
+	g.Go(func() error { return s.succeed(ctx, dns, admin) })
+	defer context.AfterFunc(ctx, func() {
+		if !s.handedOver {
+			daemon.Notify(daemon.Stopping)
+		}
+	})()
+	err := g.Wait()
+	if errors.Is(err, errHandedOver) {
+		return nil
+	}
+	if s.replace != nil {
+		s.replace.Close()
+		if s.former == nil { // else the path is still the other process's
+			_ = s.replace.Remove() // the next start replaces it
+		}
+	}
+	return err
+}
+
+// succeed lets the former process go, says that this one is ready, and does
+// what begins then: reloads, and waiting for the process that follows.
+func (s *Server) succeed(ctx context.Context, dns *dnsserver.Server, admin *control.Server) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.serving:
+	}
+	if s.former != nil {
+		if err := s.finishTakeOver(dns, admin); err != nil {
+			return fmt.Errorf("take over: %w", err)
+		}
+		s.former.end()
+		s.former = nil
+		s.moving.Unlock()
+		s.keeper.dirty.Store(true)
+	}
+	s.nowServing()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.keeper.Run(ctx) })
 	g.Go(func() error { return s.reloadLoop(ctx) })
+	g.Go(func() error { return s.handOverLoop(ctx, dns, admin) })
+	g.Go(func() error { return s.watchdogLoop(ctx) })
+	g.Go(func() error { return s.upgradeLoop(ctx) })
 	return g.Wait()
 }
 
-// nowServing tells that every socket takes queries.
+// nowServing tells that this process answers, and no other.
 func (s *Server) nowServing() {
 	s.Log.Info("ready", "listen", strings.Join(s.listening, " "), "admin", s.admin, "zones", len(s.live.Load().Zones),
 		"took", time.Since(s.started).Round(time.Millisecond))
+	daemon.Notify(daemon.Ready)
 	if s.Ready != nil {
 		s.Ready()
+	}
+}
+
+// watchdogLoop tells systemd, where it wants to know, that the goroutine which
+// everything but answering hangs on is alive.
+func (s *Server) watchdogLoop(ctx context.Context) error {
+	every := daemon.WatchdogInterval()
+	if every == 0 {
+		return nil
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		if s.checker.do(ctx, func(context.Context) {}) {
+			daemon.Notify(daemon.Alive)
+		}
 	}
 }

@@ -17,7 +17,7 @@ func (s *Server) dnsConfig() dnsserver.Config {
 		MaxConns:          l.TCPConnections,
 		MaxConnsPerClient: l.TCPConnectionsPer,
 		Idle:              l.TCPIdle,
-		Ready:             s.nowServing,
+		Ready:             func() { close(s.serving) },
 		Log:               s.Log,
 	}
 }

@@ -145,6 +145,14 @@ func (b *Board) Tracker(k Key) (Tracker, bool) {
 	return w.tracker, true
 }
 
+// Adopt gives the check k, if it is watched, the tracker that another board had
+// for it: that of the process which this one follows.
+func (b *Board) Adopt(k Key, t Tracker) {
+	if w := b.watches[k]; w != nil {
+		w.tracker = t
+	}
+}
+
 // Len returns the number of checks watched.
 func (b *Board) Len() int { return len(b.watches) }
 

@@ -84,7 +84,8 @@ func (b *Board) Save(now time.Time) Saved {
 	return s
 }
 
-// Restore takes what an earlier run saved. The overrides hold at once; the
+// Restore takes what an earlier run saved. The overrides hold at once, instead
+// of those that held until now; the
 // states of checks wait for [Board.Rebuild] to watch them. If the clock stands
 // before the moment of saving it was set back, and every time is moved with it:
 // ramps go on from where they were. What makes no sense is left out.
@@ -96,6 +97,7 @@ func (b *Board) Restore(s Saved, now time.Time) {
 		}
 		return t.Add(shift)
 	}
+	b.overrides = overrides{}
 	for _, o := range s.Overrides {
 		override, ok := o.restore(at)
 		if ok && len(o.Reason) <= MaxReason && o.Site != "" {
