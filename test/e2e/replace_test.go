@@ -73,6 +73,9 @@ func TestReplaceKeepsHealth(t *testing.T) {
 	eventually(t, notice, "the broken site is avoided", func() bool { return s.mustAddr("www.example.com") == sites[1].ip() })
 	before := s.since(t, "s0")
 	hits := sites[1].hits.Load()
+	if out, code := command(t, dir, "drain", "s1", "--over", "1h", "--reason", "test", "--server", s.admin); code != 0 {
+		t.Fatalf("drain: exit code %d\n%s", code, out)
+	}
 	// A site that the old process does not know is probed before it is served.
 	files{"zones/steering.yaml": steering("s2, s0, s1", 3)}.write(t, dir)
 	sites[2].be(broken)
@@ -85,6 +88,9 @@ func TestReplaceKeepsHealth(t *testing.T) {
 	}
 	if strings.Contains(next.log.String(), "site=s1 target") {
 		t.Errorf("the upgrade asked a site anew that was known (%d probes before):\n%s", hits, next.log.String())
+	}
+	if out, _ := command(t, dir, "status", "--server", next.admin); !strings.Contains(out, "draining") {
+		t.Errorf("the drain is forgotten:\n%s", out)
 	}
 	for _, name := range []string{"control.sock", "replace.sock"} {
 		if _, err := os.Stat(filepath.Join(dir, "state", name)); err != nil {
