@@ -46,7 +46,7 @@ func TestTellsSystemd(t *testing.T) {
 	expect("start", "READY=1")
 	expect("time goes by", "WATCHDOG=1")
 	s.signal(syscall.SIGHUP)
-	expect("reload", `RELOADING=1\nMONOTONIC_USEC=\d+`)
+	expect("reload", `RELOADING=1\nMONOTONIC_USEC=\d+\n?`)
 	expect("reloaded", "READY=1")
 	next := s.replaceBy()
 	expect("replaced", fmt.Sprintf("MAINPID=%d", next.cmd.Process.Pid))
