@@ -48,6 +48,9 @@ func (in *instance) carryOut(a vrrp.Action) {
 		in.after = append(in.after, func() { in.host.report(a.Report) })
 	case vrrp.Transition, vrrp.Alarm, vrrp.Note:
 		in.tell(a)
+	case vrrp.Refused:
+		in.counts.refuse(a.Reason)
+		in.refusedLast = true
 	case vrrp.Reply:
 		in.reply(a)
 	}
@@ -81,7 +84,10 @@ func (in *instance) sendAdvert(a vrrp.SendAdvert) {
 		to = in.plan.McastGroup
 	}
 	a.Advert.Form = in.plan.form(a.Advert.Form)
-	in.buf = vrrp.AppendAdvert(in.buf[:0], a.Advert, cfg.Local, to)
+	if cfg.HMAC != nil {
+		in.signed = cfg.HMAC.NextSequence(in.signed, wallNow())
+	}
+	in.buf = vrrp.AppendSigned(in.buf[:0], a.Advert, cfg.Local, to, cfg.HMAC, in.signed)
 	err := errNoSocket
 	if in.wire != nil {
 		err = in.wire.conn.SendAdvert(in.buf, to)
@@ -100,9 +106,9 @@ func (in *instance) sendMessage(a vrrp.SendMessage) {
 	if in.wire == nil {
 		return
 	}
-	in.seq = max(in.seq+1, uint64(time.Now().UnixNano()))
+	in.seq = max(in.seq+1, uint64(wallNow()))
 	a.Message.Sequence = in.seq
-	in.buf = vrrp.AppendMessage(in.buf[:0], a.Message, nil)
+	in.buf = vrrp.AppendMessage(in.buf[:0], a.Message, in.router.Config().HMAC)
 	if a.To.IsValid() {
 		in.sendMessageTo(a)
 		return
@@ -190,18 +196,23 @@ func (in *instance) deliver(p *vrrpnet.Packet) {
 		in.refused(p.Src, why, a.Priority, now)
 		return
 	}
+	master := in.router.State() == vrrp.Master
+	in.refusedLast = false
+	in.step(vrrp.AdvertReceived{At: now, From: p.Src, Advert: a, Age: p.Age(now), Wall: wallNow()})
+	if in.refusedLast {
+		return
+	}
 	in.counts.received.Add(1)
 	in.peerPriority.Store(uint32(a.Priority))
-	if in.router.State() == vrrp.Master {
+	if master {
 		in.host.peerHeard(in.name)
 	}
-	in.step(vrrp.AdvertReceived{At: now, From: p.Src, Advert: a, Age: p.Age(now)})
 }
 
 // deliverMessage judges a message of another vipd.
 func (in *instance) deliverMessage(p *vrrpnet.Packet) {
 	cfg, now := in.router.Config(), bootNow()
-	m, why := vrrp.ParseMessage(p.Data, p.Src, &cfg.Rules, nil)
+	m, why := vrrp.ParseMessage(p.Data, p.Src, &cfg.Rules)
 	switch {
 	case why == vrrp.DropVRID:
 		return
@@ -213,9 +224,9 @@ func (in *instance) deliverMessage(p *vrrpnet.Packet) {
 	case why != vrrp.Accepted:
 		in.refused(p.Src, why, m.Priority, now)
 	case m.Kind == vrrp.KindHandover:
-		in.step(vrrp.HandoverReceived{At: now, From: p.Src, Message: m, Age: age})
+		in.step(vrrp.HandoverReceived{At: now, From: p.Src, Message: m, Age: age, Wall: wallNow()})
 	default:
-		in.step(vrrp.HelloReceived{At: now, From: p.Src, Message: m, Age: age})
+		in.step(vrrp.HelloReceived{At: now, From: p.Src, Message: m, Age: age, Wall: wallNow()})
 	}
 }
 

@@ -17,6 +17,9 @@ func bootNow() time.Duration {
 	return time.Duration(ts.Nano())
 }
 
+// wallNow returns the time since 1970.
+func wallNow() time.Duration { return time.Duration(time.Now().UnixNano()) }
+
 // wallOf returns the wall-clock time of a time since boot.
 func wallOf(at time.Duration) time.Time {
 	return time.Now().Add(at - bootNow()).Round(0)

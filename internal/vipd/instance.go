@@ -104,9 +104,12 @@ type instance struct {
 	after   []func() // to do once the actions of a step are done
 	wasLate bool
 	buf     []byte
-	seq     uint64
+	seq     uint64 // of the last message to other vipd nodes
+	signed  uint64 // sequence of the last signed advert
 	polled  [2]unix.PollFd
 	ended   bool
+
+	refusedLast bool // the advert that was delivered last
 }
 
 // newInstance returns an instance that waits to be run.

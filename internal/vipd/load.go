@@ -1,6 +1,7 @@
 package vipd
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 
@@ -52,6 +53,7 @@ func LoadConfig(path string, opt LoadOptions) (*keepalived.Config, diag.List) {
 	})
 	list = append(list, unserved(cfg)...)
 	if !opt.NoMachine {
+		list = append(list, cfg.ReadKeys(readKey)...)
 		facts, err := facts(cfg)
 		if err != nil {
 			list.Warnf(diag.Pos{File: path}, "", "this machine's interfaces are not known: %v", err)
@@ -61,6 +63,16 @@ func LoadConfig(path string, opt LoadOptions) (*keepalived.Config, diag.List) {
 	}
 	list.Sort()
 	return cfg, list
+}
+
+// readKey reads a file with a key, and no more of it than a key needs.
+func readKey(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, 1024))
 }
 
 // facts asks the machine all that [keepalived.CheckMachine] wants to know.

@@ -166,7 +166,20 @@ func (p *plan) router(local netip.Addr, connected func(netip.Addr) bool) *vrrp.C
 	if p.Auth.Type == keepalived.AuthPass && p.Version == vrrp.V2 {
 		c.Auth, c.Pass = vrrp.AuthPass, vrrp.PassData(p.Auth.Pass.Reveal())
 	}
+	if h := p.Auth.HMAC; h != nil {
+		c.HMAC = &vrrp.HMAC{Active: h.ActiveKey, Mode: hmacModes[h.Mode]}
+		if !h.Monotonic {
+			c.HMAC.Window = (h.TimeWindow + time.Second - 1).Truncate(time.Second)
+		}
+		for _, k := range h.Keys {
+			c.HMAC.Keys = append(c.HMAC.Keys, vrrp.HMACKey{ID: k.ID, Secret: k.Key.Reveal()})
+		}
+	}
 	return c
+}
+
+var hmacModes = map[keepalived.HMACMode]vrrp.HMACMode{
+	keepalived.HMACEnforce: vrrp.HMACEnforce, keepalived.HMACPermissive: vrrp.HMACPermissive, keepalived.HMACReceiveOnly: vrrp.HMACReceiveOnly,
 }
 
 // announceEvery turns garp_master_refresh: 0 as written means never, nothing

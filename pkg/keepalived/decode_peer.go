@@ -1,10 +1,8 @@
 package keepalived
 
 import (
-	"encoding/hex"
 	"net/netip"
 	"strings"
-	"time"
 )
 
 // decodePeers reads the entries of unicast_peer: an address and, if wanted,
@@ -125,89 +123,4 @@ func (d *decoder) password(v *Instance, c *node) {
 		pass = pass[:8]
 	}
 	v.Auth.Pass = NewSecret(pass)
-}
-
-// decodeHMAC reads an auth_hmac block (draft-cassen-vrrp-auth-hmac).
-func decodeHMAC(d *decoder, v *Instance, n *node) {
-	h := &HMAC{Pos: n.pos()}
-	active := n
-	for _, c := range n.children {
-		if !d.shaped("auth_hmac", c) {
-			continue
-		}
-		switch c.keyword() {
-		case "key":
-			d.hmacKey(h, c)
-		case "active_key":
-			active = c
-			if id, ok := d.number(c, 1, 255, ""); ok {
-				h.ActiveKey = uint8(id)
-			}
-		case "anti_replay":
-			s, _ := d.choice(c, "uses time", "time", "monotonic")
-			h.Monotonic = s == "monotonic"
-		case "time_window":
-			if t, ok := d.number(c, 1, 300, useDefault); ok {
-				h.TimeWindow = time.Duration(t) * time.Second
-			}
-		case "mode":
-			s, _ := d.choice(c, "uses enforce", "enforce", "permissive")
-			h.Permissive = s == "permissive"
-		}
-	}
-	has := false
-	for _, k := range h.Keys {
-		has = has || k.ID == h.ActiveKey
-	}
-	switch {
-	case len(h.Keys) == 0:
-		d.diags.Errorf(n.pos(), "key 1 hex:…", "auth_hmac without a key")
-	case h.ActiveKey == 0:
-		d.diags.Errorf(active.pos(), "active_key ID", "auth_hmac does not say which key signs")
-	case !has:
-		d.diags.Errorf(active.pos(), "the id of a key", "active_key %d is not one of the keys", h.ActiveKey)
-	}
-	d.diags.Errorf(n.pos(), "remove the block, and keep strangers off with a firewall until then", "auth_hmac is not carried out yet: peers that use it would not believe this node")
-	v.Auth.HMAC = h
-}
-
-// hmacKey reads key ID VALUE: hex:…, file:PATH, or the key itself.
-func (d *decoder) hmacKey(h *HMAC, c *node) {
-	if len(c.words) < 3 {
-		d.diags.Errorf(c.pos(), "key ID hex:… or key ID file:PATH", "a key needs an id and a value")
-		return
-	}
-	d.noMore(c, 3)
-	id, ok := d.numberWord("key", c.words[1], 1, 255, "")
-	if !ok {
-		return
-	}
-	for _, k := range h.Keys {
-		if int64(k.ID) == id {
-			d.diags.Errorf(c.words[1].pos, "another id", "key %d is given twice", id)
-			return
-		}
-	}
-	k := HMACKey{ID: uint8(id), Pos: c.pos()}
-	value := c.words[2].s
-	if path, ok := strings.CutPrefix(value, "file:"); ok {
-		k.File = path
-		h.Keys = append(h.Keys, k)
-		return
-	}
-	raw := value
-	if digits, ok := strings.CutPrefix(value, "hex:"); ok {
-		b, err := hex.DecodeString(digits)
-		if err != nil {
-			d.diags.Errorf(c.words[2].pos, "an even number of the digits 0 to 9 and a to f", "key %d is not hexadecimal", id)
-			return
-		}
-		raw = string(b)
-	}
-	if len(raw) < 32 || len(raw) > 64 {
-		d.diags.Errorf(c.words[2].pos, "32 to 64: `openssl rand -hex 32`", "key %d has %d bytes", id, len(raw))
-		return
-	}
-	k.Key = NewSecret(raw)
-	h.Keys = append(h.Keys, k)
 }

@@ -164,24 +164,6 @@ type Auth struct {
 	HMAC *HMAC  // nil without auth_hmac
 }
 
-// HMAC is an auth_hmac block (draft-cassen-vrrp-auth-hmac).
-type HMAC struct {
-	Keys       []HMACKey
-	ActiveKey  uint8
-	Monotonic  bool          // anti_replay monotonic: no clock needed
-	TimeWindow time.Duration // default max(3 × AdvertInterval, 5 s)
-	Permissive bool          // mode permissive: adverts without trailer are believed
-	Pos        diag.Pos
-}
-
-// HMACKey is one key: File is a path to read it from, else Key holds it.
-type HMACKey struct {
-	ID   uint8
-	Key  Secret
-	File string
-	Pos  diag.Pos
-}
-
 // Garp says how often addresses are announced (gratuitous ARP for IPv4,
 // unsolicited neighbour advertisement for IPv6).
 type Garp struct {

@@ -284,6 +284,7 @@ func (m *machine) secrets() {
 		f, known := m.facts.Files[s.path]
 		switch {
 		case !known:
+		case !f.Exists && s.what == "key": // ReadKeys tells
 		case !f.Exists:
 			m.diags.Errorf(s.pos, "the file with the "+s.what, "there is no file %s", s.path)
 		case f.Readable:

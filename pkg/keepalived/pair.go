@@ -127,8 +127,48 @@ func (p *pairing) passwords(v, w *Instance) {
 	case v.Auth.Type == AuthPass && v.Auth.Pass != w.Auth.Pass:
 		p.diags.Errorf(pos, "the same on both nodes", "auth_pass differs from %s in the 8 characters that count: neither believes the other, both would be master", other)
 	}
-	if (v.Auth.HMAC == nil) != (w.Auth.HMAC == nil) {
-		p.diags.Errorf(v.at("auth_hmac"), "the same on both nodes", "auth_hmac on one node only")
+	p.keys(v, w)
+}
+
+// keys compares auth_hmac. A node that has no block believes no signed advert,
+// and one that does not sign is believed unless mode is enforce.
+func (p *pairing) keys(v, w *Instance) {
+	a, b := v.Auth.HMAC, w.Auth.HMAC
+	if (a == nil) != (b == nil) {
+		one, pos := a, v.at("auth_hmac")
+		if one == nil {
+			one, pos = b, v.Pos
+		}
+		if one.Mode != HMACReceiveOnly {
+			p.diags.Errorf(pos, "the same on both nodes, or mode receive-only until it is", "auth_hmac on one node only: the other believes no signed advert, both would be master")
+		}
+		return
+	}
+	if a == nil {
+		return
+	}
+	p.knows(v, a, b, p.b.Path)
+	p.knows(v, b, a, p.a.Path)
+	for _, k := range a.Keys {
+		for _, o := range b.Keys {
+			if k.ID == o.ID && !k.Key.IsZero() && !o.Key.IsZero() && k.Key != o.Key {
+				p.diags.Errorf(k.Pos, "the same on both nodes", "key %d is another one in %s: neither believes the other, both would be master", k.ID, p.b.Path)
+			}
+		}
+	}
+	if a.Monotonic != b.Monotonic || a.TimeWindow != b.TimeWindow {
+		p.diags.Warnf(a.Pos, "the same on both nodes", "anti_replay or time_window differs from %s", p.b.Path)
+	}
+}
+
+// knows tells if a node does not have the key by which the other signs, or
+// does not sign where that is asked.
+func (p *pairing) knows(v *Instance, signer, reader *HMAC, path string) {
+	switch {
+	case signer.Mode == HMACReceiveOnly && reader.Mode == HMACEnforce:
+		p.diags.Errorf(v.at("auth_hmac"), "mode permissive until both sign", "one node does not sign (mode receive-only), and mode enforce in %s asks for it", path)
+	case signer.Mode != HMACReceiveOnly && !slices.ContainsFunc(reader.Keys, func(k HMACKey) bool { return k.ID == signer.ActiveKey }):
+		p.diags.Errorf(v.at("auth_hmac"), "first the key on both nodes, then active_key", "key %d signs, and %s does not have it: its adverts are not believed", signer.ActiveKey, path)
 	}
 }
 

@@ -233,6 +233,10 @@ func (d *decoder) ownAddresses(v *Instance) {
 // authentication drops passwords where the version knows none (RFC 9568,
 // Section 9).
 func (d *decoder) authentication(v *Instance) {
+	if v.Auth.HMAC != nil && v.Auth.Type != AuthNone {
+		d.diags.Warnf(v.at("authentication"), "auth_hmac alone", "authentication beside auth_hmac is left out")
+		v.Auth.Type = AuthNone
+	}
 	if v.Auth.HMAC != nil && v.Auth.HMAC.TimeWindow == 0 {
 		v.Auth.HMAC.TimeWindow = max(3*v.AdvertInterval, 5*time.Second)
 	}

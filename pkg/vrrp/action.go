@@ -110,6 +110,10 @@ type Alarm struct {
 	Quiet bool
 }
 
+// Refused says that a packet that was delivered is not believed after all,
+// since what it says was said before, or long ago: count it.
+type Refused struct{ Reason DropReason }
+
 // Note is a line for the log and for "why" that nobody need act on.
 type Note struct{ Text string }
 
@@ -136,6 +140,7 @@ func (Notify) action()           {}
 func (SendMessage) action()      {}
 func (Alarm) action()            {}
 func (Note) action()             {}
+func (Refused) action()          {}
 func (ReportToGroup) action()    {}
 func (Reply) action()            {}
 
@@ -183,6 +188,7 @@ func (a Alarm) String() string {
 	return fmt.Sprintf("alarm %v: %s", a.Kind, a.Text)
 }
 
+func (a Refused) String() string       { return "refused: " + a.Reason.String() }
 func (a ReportToGroup) String() string { return "tell group: " + a.Report.String() }
 
 func (a Reply) String() string {

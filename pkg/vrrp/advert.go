@@ -68,6 +68,9 @@ type Advert struct {
 	Pass     [authLen]byte // v2 with AuthPass: padded with zeros
 	Form     ChecksumForm  // what the checksum covers; matters for v3 over IPv4
 	VIPs     []netip.Addr  // in the order of the wire; may be empty
+
+	Signed   bool   // has a trailer that was found right, see [HMAC]
+	Sequence uint64 // of the trailer
 }
 
 // AppendAdvert appends the wire form of a to b and returns the extended slice.

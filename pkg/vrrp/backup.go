@@ -18,7 +18,7 @@ func (s *step) enterBackup(cause Cause, text string, at time.Duration) {
 
 // advertReceived takes an advertisement that is believed.
 func (s *step) advertReceived(ev AdvertReceived) {
-	if !s.running {
+	if !s.running || !s.authentic(ev) {
 		return
 	}
 	s.heardAdvert(ev)
@@ -30,6 +30,22 @@ func (s *step) advertReceived(ev AdvertReceived) {
 	case Init, Fault:
 		s.noteMaster(ev) // for status only
 	}
+}
+
+// authentic refuses what was signed and is not fresh, and tells of what is
+// believed without being signed.
+func (s *step) authentic(ev AdvertReceived) bool {
+	switch {
+	case s.cfg.HMAC == nil:
+	case !ev.Advert.Signed:
+		s.believeUnsigned(ev.From)
+	default:
+		if why := s.freshAdvert(ev.From, &ev.Advert, ev.Wall); why != Accepted {
+			s.refuse(ev.From, why, ev.Advert.Priority)
+			return false
+		}
+	}
+	return true
 }
 
 // backupHears follows RFC 9568, Section 6.4.2 (RFC 3768, Section 6.4.2).
@@ -159,7 +175,7 @@ func (s *step) claim(cause Cause, text string) {
 // start a fight.
 func (s *step) handoverReceived(ev HandoverReceived) {
 	m := ev.Message
-	if !s.running || !s.fresh(ev.From, m) {
+	if !s.running || !s.fresh(ev.From, m, ev.Wall) {
 		return
 	}
 	s.forgetHello(ev.From) // it is the Master, and leaves; its next hello will say the rest

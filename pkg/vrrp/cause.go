@@ -85,12 +85,15 @@ const (
 	AlarmNoMaster                   // nobody is Master, and this node is drained
 	AlarmReload                     // a reload that cannot be carried over
 	AlarmDuplicate                  // another node on the link has an address of ours
+	AlarmClock                      // a peer's clock differs
+	AlarmUnsigned                   // a peer does not sign
 	numAlarms                       // not a kind
 )
 
 var alarmTexts = [numAlarms]string{
 	"addresses differ", "interval differs", "refused", "peer never heard", "configuration differs",
 	"two owners", "conflict", "address lost", "send failed", "late", "no master", "reload", "duplicate address",
+	"clock differs", "not signed",
 }
 
 // String returns the kind in a few words.

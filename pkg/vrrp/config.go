@@ -94,6 +94,9 @@ func (c *Config) Check() error {
 	case c.Interval != WireInterval(c.Version, c.Interval):
 		return fmt.Errorf("interval %v: must be %v", c.Interval, WireInterval(c.Version, c.Interval))
 	}
+	if err := c.HMAC.check(); err != nil {
+		return fmt.Errorf("auth_hmac: %w", err)
+	}
 	for _, p := range c.Peers {
 		if p.Addr != bare(p.Addr) || p.Addr.Is4() != c.Local.Is4() {
 			return fmt.Errorf("peer %v: must be an address of %v's family without zone", p.Addr, c.Local)

@@ -24,9 +24,12 @@ const (
 	DropAuthType              // authentication of another kind, missing or unexpected
 	DropAuthPass              // wrong password
 	DropMagic                 // message between vipd: not one
-	DropMAC                   // message between vipd: authentication code wrong or missing
-	DropReplay                // message between vipd: older than the last one of its sender
+	DropMAC                   // authentication code wrong
+	DropReplay                // older than the last one of its sender
 	DropFamily                // address of the other family inside
+	DropUnsigned              // without an authentication code, where one is asked for
+	DropKey                   // signed by a key that is not known
+	DropStale                 // signed too long ago, or in the future
 	numDropReasons            // not a reason
 )
 
@@ -50,6 +53,9 @@ var dropTexts = [numDropReasons]string{
 	DropMAC:       "bad authentication code",
 	DropReplay:    "replayed",
 	DropFamily:    "wrong address family",
+	DropUnsigned:  "not signed",
+	DropKey:       "unknown key",
+	DropStale:     "signed at another time",
 }
 
 // String returns the reason in a few words.
@@ -73,6 +79,10 @@ func (d DropReason) Hint() string {
 		return "is it on this link? then it must send 255; else set min_ttl"
 	case DropAuthType, DropAuthPass:
 		return "the authentication block must be the same on all nodes"
+	case DropUnsigned, DropKey, DropMAC:
+		return "auth_hmac must have the same keys on all nodes; mode permissive while you change over"
+	case DropStale:
+		return "are both clocks right? time_window says what is borne"
 	case DropChecksum:
 		return "is the source address rewritten on the way?"
 	}
@@ -85,7 +95,7 @@ func (d DropReason) Hint() string {
 func (d DropReason) Misfit() bool {
 	switch d {
 	case DropVersion, DropUnicast, DropMulticast, DropSource, DropTTL,
-		DropTrailing, DropChecksum, DropAuthType, DropAuthPass, DropMAC:
+		DropTrailing, DropChecksum, DropAuthType, DropAuthPass, DropMAC, DropReplay, DropUnsigned, DropKey, DropStale:
 		return true
 	}
 	return false

@@ -32,6 +32,7 @@ type AdvertReceived struct {
 	From   netip.Addr
 	Advert Advert
 	Age    time.Duration // how long it had waited in the receive queue
+	Wall   time.Duration // since 1970; only where the advertisement is signed
 }
 
 // PacketRefused is a packet that [ParseAdvert] or [ParseMessage] refused. Only
@@ -111,6 +112,7 @@ type HelloReceived struct {
 	From    netip.Addr
 	Message Message
 	Age     time.Duration // how long it had waited in the receive queue
+	Wall    time.Duration // since 1970; only where the message is signed
 }
 
 // HandoverReceived is a message of kind [KindHandover].
@@ -119,6 +121,7 @@ type HandoverReceived struct {
 	From    netip.Addr
 	Message Message
 	Age     time.Duration // how long it had waited in the receive queue
+	Wall    time.Duration // since 1970; only where the message is signed
 }
 
 // GroupOrder is an order of the sync group, see [Group.Step].

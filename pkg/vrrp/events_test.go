@@ -120,13 +120,13 @@ func anyEvent(t *rapid.T, r *Router) Event {
 	c.NoPreempt, c.PreemptDelay = yes.Draw(t, "nopreempt"), age
 	return rapid.SampledFrom([]Event{
 		Start{at}, Stop{at, yes.Draw(t, "deleted")}, Wake{at}, Wake{r.timer}, QueueDrained{at},
-		AdvertReceived{at, from, Advert{Version: r.cfg.Version, Priority: rapid.Uint8().Draw(t, "advert"), Interval: age / centisecond * centisecond}, age},
+		AdvertReceived{at, from, Advert{Version: r.cfg.Version, Priority: rapid.Uint8().Draw(t, "advert"), Interval: age / centisecond * centisecond}, age, 0},
 		PacketRefused{at, from, DropReason(rapid.Uint8().Draw(t, "reason")), 0},
 		SendFailed{at, from, "why"}, Track{At: at, Kind: "script", Name: "chk", Up: yes.Draw(t, "up")},
 		Track{At: at, Kind: "script", Name: "unknown"}, Link{at, yes.Draw(t, "link"), ""},
 		AddressLost{at, from}, RefreshMissed{at}, Reload{at, &c},
 		Drain{at, yes.Draw(t, "on"), yes.Draw(t, "force"), yes.Draw(t, "last resort")},
-		HelloReceived{at, from, m, age}, HandoverReceived{at, from, m, age},
+		HelloReceived{at, from, m, age, age}, HandoverReceived{at, from, m, age, age},
 		GroupOrder{at, Order{Kind: OrderKind(rapid.IntRange(0, 4).Draw(t, "order"))}},
 	}).Draw(t, "event")
 }

@@ -30,7 +30,7 @@ const NeverMaster = time.Duration(-1)
 // on protocol 112 would disturb keepalived.
 //
 //	 0 magic "VIPD"     4 format 1   5 kind     6 VRID   7 VRRP version
-//	 8 state            9 priority  10 flags   11 zero
+//	 8 state            9 priority  10 flags   11 id of the key, 0 without
 //	12 LeftMaster in ms, all ones for never
 //	16 Running in ms, all ones for longer than that can say
 //	20 zero, 4 bytes
@@ -56,6 +56,8 @@ type Message struct {
 	Running   time.Duration
 	Sender    netip.Addr // its source address for advertisements
 	Successor netip.Addr // KindHandover: who takes over at once
+	// Signed: it had an authentication code, which was right.
+	Signed bool
 	// Sequence grows with every message of a sender, over restarts too (the
 	// caller takes it from the wall clock); an older one is a replay.
 	Sequence uint64
@@ -67,6 +69,8 @@ const (
 	macLen        = 16
 	neverMillis   = 1<<32 - 1
 
+	messageKeyAt = 11
+
 	flagEligible = 1 << 0
 	flagPreempts = 1 << 1
 )
@@ -74,8 +78,8 @@ const (
 var messageMagic = [4]byte{'V', 'I', 'P', 'D'}
 
 // AppendMessage appends the wire form of m to b, with an authentication code
-// if key is not empty, and returns the extended slice.
-func AppendMessage(b []byte, m Message, key []byte) []byte {
+// where h asks for one, and returns the extended slice.
+func AppendMessage(b []byte, m Message, h *HMAC) []byte {
 	start := len(b)
 	b = append(b, messageMagic[:]...)
 	b = append(b, messageFormat, byte(m.Kind), m.VRID, m.Version, byte(m.State), m.Priority, m.flags(), 0)
@@ -86,8 +90,10 @@ func AppendMessage(b []byte, m Message, key []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, m.Digest)
 	b = appendAddr16(b, m.Sender)
 	b = appendAddr16(b, m.Successor)
-	if len(key) > 0 {
-		b = append(b, messageMAC(b[start:], key)...)
+	if h.signs() {
+		secret, _ := h.secret(h.Active)
+		b[start+messageKeyAt] = h.Active
+		b = append(b, messageMAC(b[start:], secret)...)
 	}
 	return b
 }
@@ -95,16 +101,14 @@ func AppendMessage(b []byte, m Message, key []byte) []byte {
 // ParseMessage returns the message in data, or the reason for which it is not
 // believed. from is the source of the datagram; it must be the address that
 // the message names as its sender. Who that is, [Router.Step] judges.
-func ParseMessage(data []byte, from netip.Addr, rules *Rules, key []byte) (Message, DropReason) {
+func ParseMessage(data []byte, from netip.Addr, rules *Rules) (Message, DropReason) {
 	switch {
 	case len(data) < messageLen:
 		return Message{}, DropShort
 	case [4]byte(data) != messageMagic || data[4] != messageFormat:
 		return Message{}, DropMagic
-	case len(data) > messageLen+macLen:
-		return Message{}, DropTrailing
 	}
-	if reason := checkMAC(data, key); reason != Accepted {
+	if reason := rules.HMAC.verifyMessage(data); reason != Accepted {
 		return Message{}, reason
 	}
 	m := decodeMessage(data)
@@ -132,17 +136,6 @@ func (m *Message) judge(from netip.Addr, rules *Rules) DropReason {
 	return Accepted
 }
 
-func checkMAC(data, key []byte) DropReason {
-	switch {
-	case len(key) == 0 && len(data) == messageLen:
-		return Accepted
-	case len(key) > 0 && len(data) == messageLen+macLen &&
-		hmac.Equal(data[messageLen:], messageMAC(data[:messageLen], key)):
-		return Accepted
-	}
-	return DropMAC
-}
-
 func decodeMessage(data []byte) Message {
 	m := Message{
 		Kind:     MessageKind(data[5]),
@@ -155,6 +148,7 @@ func decodeMessage(data []byte) Message {
 		Sequence: binary.BigEndian.Uint64(data[24:]),
 		Digest:   binary.BigEndian.Uint64(data[32:]),
 		Sender:   parseAddr16(data[40:]),
+		Signed:   len(data) > messageLen,
 	}
 	m.LeftMaster, m.Running = parseMillis(data[12:]), parseMillis(data[16:])
 	if m.Kind == KindHandover {

@@ -2,13 +2,17 @@ package vrrp
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 )
 
 func TestMessages(t *testing.T) {
 	rules := Rules{Version: V3, VRID: 51, Local: addr("10.0.0.1"), Unicast: true, Peers: []Peer{{Addr: addr("10.0.0.2")}}}
-	key := []byte("a key that both nodes have")
+	key, rotated := testKeys(1, 1), testKeys(2, 1, 2)
+	permissive := &HMAC{Keys: key.Keys, Active: 1, Mode: HMACPermissive}
+	readOnly := &HMAC{Keys: key.Keys, Active: 1, Mode: HMACReceiveOnly}
+	another := &HMAC{Keys: []HMACKey{{1, strings.Repeat("x", 32)}}, Active: 1}
 	good := Message{
 		Kind: KindHandover, VRID: 51, Version: V3, State: Backup, Priority: 100, Eligible: true, Preempts: true,
 		Digest: 0x0102030405060708, LeftMaster: 1500 * time.Millisecond, Running: time.Hour, Sequence: 9,
@@ -18,16 +22,22 @@ func TestMessages(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		m        Message
-		sentWith []byte
-		readWith []byte
+		sentWith *HMAC
+		readWith *HMAC
 		from     string
 		want     DropReason
 	}{
 		{"open", good, nil, nil, "10.0.0.2", Accepted},
 		{"keyed", good, key, key, "10.0.0.2", Accepted},
-		{"key missing", good, nil, key, "10.0.0.2", DropMAC},
+		{"not signed", good, nil, key, "10.0.0.2", DropUnsigned},
+		{"not signed, permissive", good, nil, permissive, "10.0.0.2", Accepted},
+		{"signed, permissive", good, key, permissive, "10.0.0.2", Accepted},
+		{"wrongly signed, permissive", good, another, permissive, "10.0.0.2", DropMAC},
+		{"receive-only does not sign", good, readOnly, key, "10.0.0.2", DropUnsigned},
 		{"key unexpected", good, key, nil, "10.0.0.2", DropMAC},
-		{"other key", good, key, []byte("another"), "10.0.0.2", DropMAC},
+		{"other key", good, another, key, "10.0.0.2", DropMAC},
+		{"the next key, known already", good, &HMAC{Keys: rotated.Keys, Active: 2}, rotated, "10.0.0.2", Accepted},
+		{"the next key, not known yet", good, rotated, key, "10.0.0.2", DropKey},
 		{"other VRID", with(func(m *Message) { m.VRID = 1 }), nil, nil, "10.0.0.2", DropVRID},
 		{"other version", with(func(m *Message) { m.Version = V2 }), nil, nil, "10.0.0.2", DropVersion},
 		{"not a peer", with(func(m *Message) { m.Sender = addr("10.0.0.9") }), nil, nil, "10.0.0.9", DropSource},
@@ -37,7 +47,9 @@ func TestMessages(t *testing.T) {
 		{"unknown state", with(func(m *Message) { m.State = 4 }), nil, nil, "10.0.0.2", DropType},
 		{"other family", good, nil, nil, "fe80::1", DropFamily},
 	} {
-		got, reason := ParseMessage(AppendMessage(nil, c.m, c.sentWith), addr(c.from), &rules, c.readWith)
+		rules.HMAC = c.readWith
+		got, reason := ParseMessage(AppendMessage(nil, c.m, c.sentWith), addr(c.from), &rules)
+		c.m.Signed = c.sentWith.signs()
 		if reason != c.want {
 			t.Errorf("%s: got %v, want %v", c.name, reason, c.want)
 		}
@@ -48,13 +60,13 @@ func TestMessages(t *testing.T) {
 }
 
 func TestMessageBitFlipsAreRefused(t *testing.T) {
-	key := []byte("key")
-	rules := Rules{Version: V3, VRID: 51, Local: addr("10.0.0.1")}
+	key := testKeys(1, 1)
+	rules := Rules{Version: V3, VRID: 51, Local: addr("10.0.0.1"), HMAC: key}
 	m := Message{Kind: KindHello, VRID: 51, Version: V3, Sender: addr("10.0.0.2"), LeftMaster: NeverMaster}
 	wire := AppendMessage(nil, m, key)
 	for i := range len(wire) * 8 {
 		wire[i/8] ^= 1 << (i % 8)
-		if _, reason := ParseMessage(wire, addr("10.0.0.2"), &rules, key); reason == Accepted {
+		if _, reason := ParseMessage(wire, addr("10.0.0.2"), &rules); reason == Accepted {
 			t.Errorf("bit %d turned: accepted", i)
 		}
 		wire[i/8] ^= 1 << (i % 8)
@@ -64,7 +76,7 @@ func TestMessageBitFlipsAreRefused(t *testing.T) {
 func TestLeftMasterTooLongAgoIsNever(t *testing.T) {
 	rules := Rules{Version: V3, VRID: 51, Local: addr("10.0.0.1")}
 	m := Message{Kind: KindHello, VRID: 51, Version: V3, Sender: addr("10.0.0.2"), LeftMaster: 100 * 24 * time.Hour}
-	got, reason := ParseMessage(AppendMessage(nil, m, nil), addr("10.0.0.2"), &rules, nil)
+	got, reason := ParseMessage(AppendMessage(nil, m, nil), addr("10.0.0.2"), &rules)
 	if reason != Accepted || got.LeftMaster != NeverMaster {
 		t.Errorf("got %v, %v", got.LeftMaster, reason)
 	}
@@ -73,7 +85,7 @@ func TestLeftMasterTooLongAgoIsNever(t *testing.T) {
 func TestMessageOverIPv6(t *testing.T) {
 	rules := Rules{Version: V3, VRID: 51, Local: addr("fe80::1")}
 	m := Message{Kind: KindHandover, VRID: 51, Version: V3, Sender: addr("fe80::2"), Successor: addr("fe80::1"), LeftMaster: NeverMaster}
-	got, reason := ParseMessage(AppendMessage(nil, m, nil), netip.MustParseAddr("fe80::2%eth0"), &rules, nil)
+	got, reason := ParseMessage(AppendMessage(nil, m, nil), netip.MustParseAddr("fe80::2%eth0"), &rules)
 	if reason != Accepted || got != m {
 		t.Errorf("got %+v, %v", got, reason)
 	}

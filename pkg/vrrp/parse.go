@@ -47,6 +47,7 @@ type Rules struct {
 	MinTTL    uint8
 	Auth      AuthType // v2 only
 	Pass      [8]byte  // with AuthPass
+	HMAC      *HMAC    // nil: none
 }
 
 // PeekVRID returns the virtual router that an advertisement speaks of, for a
@@ -88,13 +89,17 @@ func ParseAdvert(p Packet, rules *Rules) (Advert, DropReason) {
 	case data[0]&0x0f != typeAdvert:
 		return a, DropType
 	}
-	if reason := a.parseBody(p); reason != Accepted {
+	end, reason := a.parseBody(p, rules.HMAC)
+	if reason != Accepted {
 		return a, reason
 	}
 	if reason := rules.believes(p); reason != Accepted {
 		return a, reason
 	}
 	if reason := rules.authenticates(&a); reason != Accepted {
+		return a, reason
+	}
+	if reason := rules.HMAC.verify(&a, data, end, p.Src); reason != Accepted {
 		return a, reason
 	}
 	a.VIPs = parseAddrs(data[headerLen:], int(data[3]), p.Src.Is4())
@@ -139,8 +144,9 @@ func (r *Rules) peerIndex(a netip.Addr) int {
 	return -1
 }
 
-// parseBody reads the rest of the header and judges length and checksum.
-func (a *Advert) parseBody(p Packet) DropReason {
+// parseBody reads the rest of the header and judges length and checksum. It
+// returns where the message ends; a trailer may follow.
+func (a *Advert) parseBody(p Packet, h *HMAC) (end int, reason DropReason) {
 	data := p.Data
 	size := 16
 	if p.Src.Is4() {
@@ -152,23 +158,26 @@ func (a *Advert) parseBody(p Packet) DropReason {
 	}
 	switch {
 	case len(data) < want:
-		return DropLength
-	case len(data) > want:
-		return DropTrailing
+		return want, DropLength
+	case len(data) > want && (h == nil || len(data) != want+trailerLen):
+		return want, DropTrailing
+	}
+	if p.Src.Is4() {
+		p.Data = data[:want] // the checksum does not cover a trailer
 	}
 	var ok bool
 	if a.Form, ok = checksumForm(p, a.Version); !ok {
-		return DropChecksum
+		return want, DropChecksum
 	}
 	if a.Version == V2 {
 		a.Auth = AuthType(data[4])
 		a.Interval = time.Duration(data[5]) * time.Second
 		copy(a.Pass[:], data[want-authLen:])
-		return Accepted
+		return want, Accepted
 	}
 	// The upper four bits are reserved and ignored (RFC 9568, Section 5.2.6).
 	a.Interval = time.Duration(binary.BigEndian.Uint16(data[4:])&0x0fff) * centisecond
-	return Accepted
+	return want, Accepted
 }
 
 // checksumForm returns the form in which p's checksum is right.

@@ -182,17 +182,19 @@ func FuzzParseAdvert(f *testing.F) {
 
 func FuzzParseMessage(f *testing.F) {
 	rules := Rules{Version: V3, VRID: 51, Local: addr("10.0.0.1")}
-	key := []byte("0123456789abcdef")
+	key := testKeys(1, 1)
 	m := Message{Kind: KindHello, VRID: 51, Version: V3, Sender: addr("10.0.0.2"), LeftMaster: NeverMaster}
 	f.Add(AppendMessage(nil, m, nil))
 	f.Add(AppendMessage(nil, m, key))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, k := range [][]byte{nil, key} {
-			m, reason := ParseMessage(data, addr("10.0.0.2"), &rules, k)
+		for _, k := range []*HMAC{nil, key} {
+			rules := rules
+			rules.HMAC = k
+			m, reason := ParseMessage(data, addr("10.0.0.2"), &rules)
 			if reason != Accepted {
 				continue
 			}
-			again, reason := ParseMessage(AppendMessage(nil, m, k), addr("10.0.0.2"), &rules, k)
+			again, reason := ParseMessage(AppendMessage(nil, m, k), addr("10.0.0.2"), &rules)
 			if reason != Accepted || again != m {
 				t.Fatalf("got %+v (%v), want %+v", again, reason, m)
 			}

@@ -33,8 +33,10 @@ type peer struct {
 	leftMaster time.Duration // latest moment at which it gave Master up, as told
 	started    time.Duration // when it was started, as told
 
-	vipsDiffer, intervalDiffers, digestDiffers, owner condition
-	unheard                                           bool // told
+	signed mark // of its last signed advertisement
+
+	vipsDiffer, intervalDiffers, digestDiffers, owner, skewed, unsigned condition
+	unheard                                                             bool // told
 }
 
 // condition is something worth telling when it begins to hold.
@@ -191,7 +193,7 @@ func (r *Router) preempts() bool {
 // helloReceived keeps what another vipd says of itself.
 func (s *step) helloReceived(ev HelloReceived) {
 	m := ev.Message
-	if !s.running || !s.fresh(ev.From, m) {
+	if !s.running || !s.fresh(ev.From, m, ev.Wall) {
 		return
 	}
 	if m.Kind == KindGoodbye {
@@ -211,11 +213,11 @@ func (s *step) helloReceived(ev HelloReceived) {
 }
 
 // fresh refuses a message that is older than its sender's last one of its
-// sort, or of one stranger too many. Hand-overs count apart, since a hello that was sent just after one may
-// overtake it. After a silence any hello is taken, so that a clock that was
-// set back heals by itself; how old a message may be at all, the caller judges
-// by its own clock.
-func (s *step) fresh(from netip.Addr, m Message) bool {
+// sort, or of one stranger too many. Hand-overs count apart, since a hello that
+// was sent just after one may overtake it. After a silence any hello is taken,
+// so that a clock that was set back heals by itself. Of a signed message the
+// time is true: no silence lets an old one through.
+func (s *step) fresh(from netip.Addr, m Message, wall time.Duration) bool {
 	p := s.lookup(from)
 	if p == nil {
 		return false
@@ -224,8 +226,15 @@ func (s *step) fresh(from netip.Addr, m Message) bool {
 	if m.Kind == KindHandover {
 		last, recent = &p.handover, true
 	}
+	if m.Signed && s.cfg.HMAC != nil {
+		if !s.cfg.HMAC.timely(m.Sequence, wall) {
+			s.refuse(from, DropStale, m.Priority)
+			return false
+		}
+		recent = s.cfg.HMAC.timely(*last, wall)
+	}
 	if p.messageAt > 0 && recent && m.Sequence <= *last {
-		s.packetRefused(PacketRefused{s.now, from, DropReplay, m.Priority})
+		s.do(Refused{DropReplay}) // the network may have turned two of them round: nothing to tell
 		return false
 	}
 	*last, p.messageAt = m.Sequence, s.now
@@ -327,6 +336,12 @@ func (s *step) packetRefused(ev PacketRefused) {
 	} else if ev.Reason.Misfit() {
 		s.alarm(AlarmRefused, ev.From, "adverts of %v are refused: %v", ev.From, ev.Reason)
 	}
+}
+
+// refuse is for a packet whose form was right.
+func (s *step) refuse(from netip.Addr, why DropReason, priority uint8) {
+	s.do(Refused{why})
+	s.packetRefused(PacketRefused{s.now, from, why, priority})
 }
 
 // sendFailed keeps the lease of a floating IP from growing on advertisements

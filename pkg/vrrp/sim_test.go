@@ -203,11 +203,11 @@ func (w *world) receive(n *simNode, p simPacket) {
 	switch {
 	case !n.running:
 	case p.advert != nil:
-		w.step(n, AdvertReceived{w.now, from, *p.advert, w.now - p.at})
+		w.step(n, AdvertReceived{w.now, from, *p.advert, w.now - p.at, 0})
 	case p.message.Kind == KindHandover:
-		w.step(n, HandoverReceived{w.now, from, *p.message, w.now - p.at})
+		w.step(n, HandoverReceived{w.now, from, *p.message, w.now - p.at, 0})
 	default:
-		w.step(n, HelloReceived{w.now, from, *p.message, w.now - p.at})
+		w.step(n, HelloReceived{w.now, from, *p.message, w.now - p.at, 0})
 	}
 }
 

@@ -216,7 +216,7 @@ func (p *player) advert(args map[string]string) Event {
 	if args["form"] == "plain" {
 		a.Form = FormPlain
 	}
-	return AdvertReceived{p.now, p.addr(args["from"]), a, p.age(args)}
+	return AdvertReceived{p.now, p.addr(args["from"]), a, p.age(args), 0}
 }
 
 func (p *player) age(args map[string]string) time.Duration {
@@ -250,9 +250,9 @@ func (p *player) message(name string, args map[string]string) Event {
 		m.Kind = KindGoodbye
 	case "handover":
 		m.Kind, m.Successor = KindHandover, p.addr(args["successor"])
-		return HandoverReceived{p.now, from, m, p.age(args)}
+		return HandoverReceived{p.now, from, m, p.age(args), 0}
 	}
-	return HelloReceived{p.now, from, m, p.age(args)}
+	return HelloReceived{p.now, from, m, p.age(args), 0}
 }
 
 // config returns what a router command describes; the defaults are
