@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -144,28 +145,56 @@ func benchPolicy(tb testing.TB) *Policy {
 	return p
 }
 
-func TestPickAllocatesNothing(t *testing.T) {
-	p := benchPolicy(t)
-	var out Choice
-	clients := borders()
-	healthy := health.NewSnapshot(8)
-	ill := healthy
-	for i := range 8 {
-		ill = ill.With(health.ID(i), health.Entry{Share: health.FullShare})
+// benchKinds are the other kinds, with all that may stand beside them.
+func benchKinds(tb testing.TB) *Policy {
+	tb.Helper()
+	var specs []SiteSpec
+	for i, name := range []string{"a", "b", "c", "d"} {
+		specs = append(specs, SiteSpec{Name: name, Addrs: addrs("192.0.2."+fmt.Sprint(i), "192.0.2.9"), Location: &Location{Lat: float64(10 * i)}})
 	}
-	in := &Input{Draw: rand.New(rand.NewPCG(1, 2))}
-	p.Pick(&Input{}, &out)
-	i := 0
-	allocs := testing.AllocsPerRun(1000, func() {
-		in.Client, in.Family, in.Health = clients[i%len(clients)], Family(i%3), healthy
-		if i%4 == 0 {
-			in.Health = ill
+	near := list(KindNearest, site("a"), site("b"), site("c"))
+	near.Targets[1].Bias = 30
+	near.Name = "near"
+	sticky := weigh(3, site("a"), 1, site("b"), 0, site("c"))
+	sticky.Sticky = true
+	warm := list(KindFailover, site("d"), site("c"), site("a"))
+	warm.Trickle, warm.MinHealthy = 20, 2
+	several := list(KindAll, near, site("c"), sticky)
+	several.Max = 3
+	spec := rules(eu(near), Rule{Countries: []string{"US"}, Use: sticky}, Rule{CIDRs: worldCIDRs[:1], Use: warm}, all(several))
+	spec.Guard = &GuardSpec{MinSites: 1, MaxRemoved: 100}
+	p, diags := Compile(spec, NewSites(specs, near), worldIndex())
+	if p == nil {
+		tb.Fatal(diags.Err())
+	}
+	return p
+}
+
+func TestPickAllocatesNothing(t *testing.T) {
+	for name, p := range map[string]*Policy{"as people write it": benchPolicy(t), "other kinds": benchKinds(t)} {
+		var out Choice
+		clients := borders()
+		healthy := health.NewSnapshot(len(p.sites.Subjects()))
+		ill, part := healthy, healthy
+		for i := range healthy.Len() {
+			ill = ill.With(health.ID(i), health.Entry{Share: health.FullShare})
+			part = part.With(health.ID(i), health.Entry{Up: true, Held: i%3 == 0, Share: 40_000})
 		}
-		i++
-		p.Pick(in, &out)
-	})
-	if allocs != 0 {
-		t.Errorf("got %v allocations per pick, want 0", allocs)
+		part = part.WithKept(0, 1, 2)
+		in := &Input{Draw: rand.New(rand.NewPCG(1, 2))}
+		i := 0
+		pick := func() {
+			in.Client, in.Family = clients[i%len(clients)], Family(i%3)
+			in.Health = []*health.Snapshot{healthy, ill, healthy, part}[i%4]
+			i++
+			p.Pick(in, &out)
+		}
+		for range 100 {
+			pick()
+		}
+		if allocs := testing.AllocsPerRun(2000, pick); allocs != 0 {
+			t.Errorf("%s: got %v allocations per pick, want 0", name, allocs)
+		}
 	}
 }
 
@@ -173,9 +202,14 @@ func BenchmarkPickFailoverByPlace(b *testing.B) { benchmarkPick(b, "10.1.2.3") }
 func BenchmarkPickWeightedByPlace(b *testing.B) { benchmarkPick(b, "10.200.2.3") }
 func BenchmarkPickCatchAllIPv6(b *testing.B)    { benchmarkPick(b, "2001:db8:8000::1") }
 
-func benchmarkPick(b *testing.B, client string) {
-	p := benchPolicy(b)
-	in := &Input{Client: netip.MustParseAddr(client), Health: health.NewSnapshot(8), Draw: rand.New(rand.NewPCG(1, 2))}
+func BenchmarkPickNearest(b *testing.B) { benchmarkPickOf(b, benchKinds(b), "10.100.2.3") }
+func BenchmarkPickSticky(b *testing.B)  { benchmarkPickOf(b, benchKinds(b), "10.200.2.3") }
+func BenchmarkPickAll(b *testing.B)     { benchmarkPickOf(b, benchKinds(b), "2001:db8:8000::1") }
+
+func benchmarkPick(b *testing.B, client string) { benchmarkPickOf(b, benchPolicy(b), client) }
+
+func benchmarkPickOf(b *testing.B, p *Policy, client string) {
+	in := &Input{Client: netip.MustParseAddr(client), Health: health.NewSnapshot(len(p.sites.Subjects())), Draw: rand.New(rand.NewPCG(1, 2))}
 	var out Choice
 	b.ReportAllocs()
 	for b.Loop() {

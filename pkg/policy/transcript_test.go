@@ -20,11 +20,12 @@ import (
 //
 //	places     the lines below: NETWORK FIELDS…; a word of two letters is the
 //	           continent first, then the country, XX-YYY a subdivision, AS1 an
-//	           AS number, a number the city's id, any other word the city
+//	           AS number, a number the city's id, @50.1,8.7 coordinates, any
+//	           other word the city
 //	steering   the lines below are steering.yaml
 //	health     THING=STATE…: a site, an address, or POLICY/TARGET; down, held,
-//	           drained, forced-down, forced-up, or a share such as 50%; with
-//	           kept[N] the site that guard N keeps; all others are up
+//	           drained, forced-down, forced-up, kept by each guard though it is
+//	           down, or a share such as 50%; all others are up
 //	pick       STEER CLIENT [v6|other] [drawn=N]: one line
 //	explain    the same, with the trace
 func TestTranscripts(t *testing.T) {
@@ -94,6 +95,11 @@ func (s *session) places(body string) string {
 				p.ASN = uint32(number)
 			case err == nil:
 				p.CityID = uint32(number)
+			case strings.HasPrefix(w, "@"):
+				lat, lon, _ := strings.Cut(w[1:], ",")
+				p.Lat, _ = strconv.ParseFloat(lat, 64)
+				p.Lon, _ = strconv.ParseFloat(lon, 64)
+				p.HasLocation = true
 			case strings.Contains(w, "-"):
 				p.Subdivisions = append(p.Subdivisions, w)
 			case len(w) == 2 && p.Continent == "":
@@ -133,6 +139,7 @@ func (s *session) setHealth(args []string) string {
 		s.states[thing] = state
 	}
 	used := 0
+	var kept []health.ID
 	for _, subject := range subjects {
 		name := subject.Site
 		if subject.Addr.IsValid() {
@@ -145,6 +152,12 @@ func (s *session) setHealth(args []string) string {
 			used++
 			s.health = s.health.With(subject.ID, entryOf(state))
 		}
+		if s.states[name] == "kept" {
+			kept = append(kept, subject.ID)
+		}
+	}
+	for guard := range 4 {
+		s.health = s.health.WithKept(guard, kept...)
 	}
 	if used != len(args) {
 		return "some of these are unknown"
@@ -155,7 +168,7 @@ func (s *session) setHealth(args []string) string {
 func entryOf(state string) health.Entry {
 	e := health.Entry{Up: true, Share: health.FullShare}
 	switch state {
-	case "down":
+	case "down", "kept":
 		e.Up = false
 	case "held":
 		e.Held = true
