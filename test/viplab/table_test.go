@@ -21,11 +21,30 @@ func report() {
 	if !*whole || len(all) == 0 {
 		return
 	}
-	fmt.Println(table("client without an answer, ms: median (least to most), rounds", all, func(r result) (time.Duration, bool) { return r.Gap, r.Event != "partition" }))
-	fmt.Println(table("the other node has the address after, ms", all, func(r result) (time.Duration, bool) { return r.Moved, true }))
-	fmt.Println(table("address on both nodes at once, ms", all, func(r result) (time.Duration, bool) { return r.Both, r.Event != "partition" }))
-	fmt.Println(table("on the way back, client without an answer, ms", all, func(r result) (time.Duration, bool) { return r.BackGap, true }))
-	fmt.Println(table("on the way back, until the first node has the address, ms (partition: until the other gave way)", all, func(r result) (time.Duration, bool) { return r.Back, true }))
+	load := func(r result) bool { return r.Event == "calm" || r.Event == "busy" }
+	for _, f := range []struct {
+		title  string
+		figure func(result) (time.Duration, bool)
+	}{
+		{"Client without an answer, ms: median (least to most) and how often it was measured",
+			func(r result) (time.Duration, bool) { return r.Gap, r.Event != "partition" }},
+		{"The other node has the address after, ms",
+			func(r result) (time.Duration, bool) { return r.Moved, !load(r) }},
+		{"Address on both nodes at once, ms", // a node without power is out of reach
+			func(r result) (time.Duration, bool) { return r.Both, r.Event != "power" && !load(r) }},
+		{"On the way back, client without an answer, ms",
+			func(r result) (time.Duration, bool) { return r.BackGap, !load(r) }},
+		{"On the way back, until the first node has the address again, ms (partition: until the other has not; hang: where it had lost it)",
+			func(r result) (time.Duration, bool) {
+				return r.Back, !load(r) && (r.Event != "hang" || r.Back >= 0)
+			}},
+		{"How often the address moved with nothing wrong",
+			func(r result) (time.Duration, bool) {
+				return time.Duration(r.Takeovers) * time.Millisecond, load(r)
+			}},
+	} {
+		fmt.Println(table(f.title, all, f.figure))
+	}
 }
 
 func readRaw(path string) (all []result) {
