@@ -21,13 +21,13 @@ type event struct {
 	onlyVipd bool
 	happen   func(*world)
 	undo     func(*world)
-	// linger is how long at least the world is looked at after it.
+	// linger is how long the world is looked at once b has the address.
 	linger time.Duration
 	// stays: nothing is to move, both are to be master until undo.
 	stays bool
 }
 
-const lifetimeEnds = 3500 * time.Millisecond // after the last renewal, with room
+const lifetimeEnds = 3 * time.Second // after the last renewal, with room
 
 var events = []event{
 	{name: "stop", happen: func(w *world) { w.a.stop() }, undo: func(w *world) { w.a.wait(); w.a.start() }},
@@ -137,8 +137,9 @@ func (w *world) round(e *event) result {
 		within(longest+5*time.Second, func() bool { return w.a.vips.has() && w.b.vips.has() })
 		time.Sleep(500*time.Millisecond + rand.N(w.set.advert+2*time.Second))
 	} else {
-		within(longest+5*time.Second, func() bool {
-			return w.b.vips.has() && w.client.answeredBy('b', 100*time.Millisecond) && now() > at+e.linger
+		within(longest+e.linger+5*time.Second, func() bool {
+			moved := w.b.vips.gained(at)
+			return moved > 0 && w.b.vips.has() && now() > moved+e.linger && w.client.answeredBy('b', 100*time.Millisecond)
 		})
 	}
 	r.Gap = w.client.gap(at - 10*time.Millisecond)

@@ -23,6 +23,8 @@ var (
 	rounds   = flag.Int("rounds", 3, "with -lab: of each event")
 	heals    = flag.Int("heals", 100, "with -lab: partitions that heal between two vipd; a fifth as many with keepalived")
 	at       = flag.Int("at-once", 3, "with -lab: worlds measured at a time")
+	each     = flag.Bool("each", false, "a line in the tables for each setting, not for each interval")
+	docFile  = flag.String("doc", "", "write the tables into this document")
 	rawFile  = flag.String("raw", "", "append every round to this file, as JSON, and make the table of all that it holds")
 )
 
@@ -43,7 +45,9 @@ func run(m *testing.M) int {
 		}
 	}()
 	code := m.Run()
-	report()
+	if *whole {
+		report()
+	}
 	return code
 }
 

@@ -45,6 +45,15 @@ func (s setting) priority(n *node) uint8 {
 	return 100
 }
 
+// group is what the setting has in common with others that should do as well.
+func (s setting) group() string {
+	name := fmt.Sprintf("%v s", s.advert.Seconds())
+	if s.high != 0 {
+		name += fmt.Sprintf(", priorities %d and %d", s.high, s.low)
+	}
+	return name
+}
+
 func (s setting) vip() netip.Addr {
 	if s.ipv6 {
 		return netip.MustParseAddr("fd00:77::100")
