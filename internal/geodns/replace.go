@@ -233,6 +233,7 @@ func closeFiles(files []*os.File) {
 // predecessor is the new process's side of a hand-over.
 type predecessor struct {
 	conn    *handover.Conn
+	pid     int
 	version string
 	checks  handedState
 	dns     []*os.File
@@ -258,12 +259,12 @@ func (s *Server) takeOver() (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	s.former.version = m.Version
+	s.former.pid, s.former.version = m.PID, m.Version
 	if s.former.checks, err = parseHanded(m.State); err != nil {
 		handover.CloseAll(fds)
 		return true, err
 	}
-	s.Log.Info("taking over", "pid", conn.PID, "version", m.Version, "descriptors", len(fds))
+	s.Log.Info("taking over", "pid", m.PID, "version", m.Version, "descriptors", len(fds))
 	return true, s.sortSockets(m, fds)
 }
 
@@ -346,8 +347,8 @@ func (s *Server) finishTakeOver(dns *dnsserver.Server, admin *control.Server) er
 	admin.HandOver(false)
 	dns.Attach(conns)
 	if _, _, err := conn.Receive(stepTime, stepBye); err != nil {
-		s.Log.Warn("the process that was replaced did not say that it ends", "pid", conn.PID, "err", err)
+		s.Log.Warn("the process that was replaced did not say that it ends", "pid", s.former.pid, "err", err)
 	}
-	s.Log.Info("took over", "pid", conn.PID, "version", s.former.version, "connections", len(conns))
+	s.Log.Info("took over", "pid", s.former.pid, "version", s.former.version, "connections", len(conns))
 	return nil
 }

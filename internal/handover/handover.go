@@ -52,7 +52,8 @@ type File struct {
 // Conn is a connection between the two processes. It is for one goroutine.
 type Conn struct {
 	unix *net.UnixConn
-	// PID is the other process, as the kernel says.
+	// PID is the process that connected, as the kernel says. On its own side it
+	// is the one that made the socket, which may have been handed on since.
 	PID int
 }
 
