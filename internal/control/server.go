@@ -46,6 +46,8 @@ type Routes struct {
 	// Change carries out a POST below /api/v1/sites and returns what is
 	// printed as JSON.
 	Change func(ChangeRequest) (any, error)
+	// Report takes a report for a push check.
+	Report func(context.Context, ReportRequest) error
 	// Metrics serves GET /metrics.
 	Metrics http.Handler
 	// Page serves GET /.
@@ -206,6 +208,9 @@ func (s *Server) mux(r Routes) *http.ServeMux {
 	}
 	if r.Change != nil {
 		s.change(mux, r.Change)
+	}
+	if r.Report != nil {
+		mux.HandleFunc("POST /api/v1/checks/{check}/report", s.handleReport(r.Report))
 	}
 	if r.Metrics != nil {
 		mux.Handle("GET /metrics", r.Metrics)

@@ -19,7 +19,7 @@ type prober interface {
 // target is a check of an address, with how to probe it.
 type target struct {
 	health.Watch
-	prober prober
+	prober prober // nil for a calculated check
 }
 
 // observer is told of every result; it must not block.
@@ -36,6 +36,9 @@ func firstRound(ctx context.Context, watches []target) []health.Result {
 	slots := make(chan struct{}, maxFirstRound)
 	var wg sync.WaitGroup
 	for i, w := range watches {
+		if w.prober == nil {
+			continue
+		}
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
@@ -133,6 +136,8 @@ func (c *checker) unknown(watches []target) []target {
 // returns. It must run in the owner's goroutine.
 func (c *checker) configure(watches, fresh []target, first []health.Result, rules map[string]health.Rules, publish func(*health.Board)) {
 	c.board.SetRules(rules)
+	retired := c.probers(watches)
+	c.adopt(watches)
 	plain := make([]health.Watch, len(watches))
 	for i, w := range watches {
 		plain[i] = w.Watch
@@ -140,10 +145,15 @@ func (c *checker) configure(watches, fresh []target, first []health.Result, rule
 	c.board.Rebuild(plain)
 	c.schedule(watches, time.Now())
 	for i, w := range fresh {
-		c.step(keyedResult{w.Key, first[i]})
+		if w.prober != nil {
+			c.step(keyedResult{w.Key, first[i]})
+		}
 	}
 	c.publish = publish
 	c.republish(time.Now())
+	for _, p := range retired {
+		p.Close()
+	}
 }
 
 // save returns what the board must not forget, also after Run has ended.
@@ -174,6 +184,45 @@ func (c *checker) note(e health.Event) {
 		"from", e.From, "to", e.To, "reason", e.Reason)
 }
 
+// adopt hands what was reported on to the push checks that follow those in
+// use.
+func (c *checker) adopt(next []target) {
+	for _, w := range next {
+		before := c.watches[w.Key]
+		if before == nil {
+			continue
+		}
+		old, ok1 := before.prober.(*pushed)
+		p, ok2 := w.prober.(*pushed)
+		if ok1 && ok2 {
+			p.adopt(old)
+		}
+	}
+}
+
+// probers returns those of the probers in use that have something to close
+// and are not among the next ones.
+func (c *checker) probers(next []target) []closer {
+	used := map[closer]bool{}
+	for _, w := range next {
+		if p, ok := w.prober.(closer); ok {
+			used[p] = true
+		}
+	}
+	var out []closer
+	for _, w := range c.watches {
+		if p, ok := w.prober.(closer); ok && !used[p] {
+			used[p] = true
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// closer is a prober that holds connections or a process from one probe to the
+// next.
+type closer interface{ Close() }
+
 // schedule rebuilds the queue; a watch with an unchanged interval keeps its
 // next start.
 func (c *checker) schedule(watches []target, now time.Time) {
@@ -181,11 +230,14 @@ func (c *checker) schedule(watches []target, now time.Time) {
 	c.watches = make(map[health.Key]*scheduled, len(watches))
 	c.queue = c.queue[:0]
 	for _, w := range watches {
+		if w.prober == nil {
+			continue
+		}
 		s := &scheduled{target: w, index: -1}
 		before := old[w.Key]
 		switch {
 		case before == nil || before.Spec.Interval != w.Spec.Interval:
-			s.due = now.Add(health.Phase(w.Key, w.Spec.Interval))
+			s.due = now.Add(health.Phase(w.Key, w.Spec.Spread()))
 		default:
 			s.due, s.started = before.due, before.started
 		}
@@ -208,6 +260,9 @@ func (c *checker) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			c.drain()
+			for _, p := range c.probers(nil) {
+				p.Close()
+			}
 			return nil
 		case f := <-c.calls:
 			f(ctx)
@@ -286,20 +341,37 @@ func (c *checker) finish(r keyedResult) (changed bool) {
 
 // step feeds a result to the board, and tells the log of a change.
 func (c *checker) step(r keyedResult) bool {
-	before, _ := c.board.Tracker(r.key)
+	touched := append(c.board.Above(r.key), r.key)
+	before := make([]health.Tracker, len(touched))
+	for i, k := range touched {
+		before[i], _ = c.board.Tracker(k)
+	}
 	changed := c.board.Step(r.key, r.res)
 	c.observe(r.key, r.res)
-	if changed {
-		after, _ := c.board.Tracker(r.key)
-		c.log.Info("state change", "site", r.key.Site, "target", r.key.Addr, "check", r.key.Check,
-			"from", stateName(before), "to", stateName(after), "reason", reason(after))
-		if !before.Known {
-			return true
-		}
-		c.last.add(health.Event{At: r.res.At, Target: health.Target{Site: r.key.Site, Addr: r.key.Addr},
-			From: stateName(before), To: stateName(after), Reason: "check " + r.key.Check + ": " + reason(after)})
+	c.logWarning(r, before[len(before)-1].Last)
+	if !changed {
+		return false
 	}
-	return changed
+	for i, k := range touched {
+		after, _ := c.board.Tracker(k)
+		if before[i].Known == after.Known && before[i].Up == after.Up {
+			continue
+		}
+		c.log.Info("state change", "site", k.Site, "target", k.Addr, "check", k.Check,
+			"from", stateName(before[i]), "to", stateName(after), "reason", reason(after))
+		if before[i].Known {
+			c.last.add(health.Event{At: r.res.At, Target: health.Target{Site: k.Site, Addr: k.Addr},
+				From: stateName(before[i]), To: stateName(after), Reason: "check " + k.Check + ": " + reason(after)})
+		}
+	}
+	return true
+}
+
+// logWarning tells a warning once, when it begins or changes.
+func (c *checker) logWarning(r keyedResult, before health.Result) {
+	if w := r.res.Warning; w != "" && (before.Warning == "" || before.Verdict != health.Pass) {
+		c.log.Warn("check warns", "site", r.key.Site, "target", r.key.Addr, "check", r.key.Check, "warning", w)
+	}
 }
 
 func stateName(t health.Tracker) string {

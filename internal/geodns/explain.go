@@ -154,6 +154,7 @@ func (s *Server) routes() control.Routes {
 		Status:  func() any { return s.status(context.Background()) },
 		Explain: s.explainLive,
 		Change:  s.change,
+		Report:  s.reports,
 		Metrics: s.metrics.Handler(),
 		Page:    http.HandlerFunc(index),
 	}
@@ -169,6 +170,7 @@ GET /api/v1/explain?name=&type=&client=&down=     how a question would be answer
 POST /api/v1/sites/{site}/drain                   {"for": "2h", "over": "10m", "reason": "…"}
 POST /api/v1/sites/{site}/undrain                 {"over": "10m"}
 POST /api/v1/sites/{site}/force                   {"state": "up"}, or down or none
+POST /api/v1/checks/{check}/report                what a site says about itself, for push checks
 GET /metrics                                      for Prometheus
 `)
 }

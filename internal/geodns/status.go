@@ -71,6 +71,8 @@ type CheckStatus struct {
 	Passes      uint64     `json:"passes"`
 	Fails       uint64     `json:"fails"`
 	NoVerdicts  uint64     `json:"no_verdicts"` // faults of our own
+	Warning     string     `json:"warning"`     // what will fail soon, such as a certificate
+	Load        *float64   `json:"load"`        // that the target reported last
 }
 
 // status collects the state of everything.
@@ -142,7 +144,12 @@ func addressStatus(b *health.Board, subject health.Subject, now time.Time) Addre
 		if t.LastErr != "" && !t.LastErrAt.Before(last) {
 			out.LastError, last = t.LastErr, t.LastErrAt
 		}
+		var load *float64
+		if t.Last.HasLoad {
+			load = &t.Last.Load
+		}
 		out.Checks = append(out.Checks, CheckStatus{
+			Warning: t.Last.Warning, Load: load,
 			Check: check, State: stateName(t), Since: stamp(t.Since),
 			LastError: t.LastErr, LastErrorAt: stamp(t.LastErrAt), LastAt: stamp(t.Last.At),
 			LatencyMS: float64(t.Last.Latency.Microseconds()) / 1000,

@@ -97,13 +97,18 @@ func TestSeriesOfWhatIsGoneDisappear(t *testing.T) {
 		m.ObserveCheck(key(site), health.Result{Verdict: health.Pass, Latency: 3 * time.Millisecond})
 		m.SetHealth([]AddressHealth{{site, "192.0.2.1", true}})
 	}
+	m.ObserveCheck(key("fra"), health.Result{Verdict: health.Pass, Latency: 20 * time.Second, Warning: "certificate expires soon"})
+	wantLine(t, scrape(t, m), `geodns_check_warnings{check="web",site="fra"} 1`)
+	m.ObserveCheck(key("fra"), health.Result{})
+	wantLine(t, scrape(t, m), `geodns_check_warnings{check="web",site="fra"} 0`)
+	wantLine(t, scrape(t, m), `geodns_check_duration_seconds_count{check="web",site="fra"} 3`)
 	m.Forget([]health.Key{key("fra")})
 	m.ObserveCheck(key("iad"), health.Result{Verdict: health.Fail}) // under way while it was dropped
 	m.SetHealth([]AddressHealth{{"fra", "192.0.2.1", false}})
 	text := scrape(t, m)
-	wantLine(t, text, `geodns_checks_total{check="web",result="pass",site="fra"} 1`)
+	wantLine(t, text, `geodns_checks_total{check="web",result="pass",site="fra"} 2`)
 	wantLine(t, text, `geodns_site_up{site="fra"} 0`)
-	wantLine(t, text, `geodns_check_duration_seconds_bucket{check="web",site="fra",le="0.005"} 1`)
+	wantLine(t, text, `geodns_check_duration_seconds_bucket{check="web",site="fra",le="0.005"} 2`)
 	wantNone(t, text, "iad")
 }
 

@@ -40,8 +40,9 @@ func (k Key) Compare(o Key) int {
 
 // Watch is one check of one address as configured.
 type Watch struct {
-	Key  Key
-	Spec Spec
+	Key     Key
+	Spec    Spec
+	Formula *Formula // of a check that is calculated from others and not probed; else nil
 }
 
 // Subject is a thing with a number in the snapshot: an address of a site, with
@@ -76,6 +77,7 @@ type Board struct {
 	UnknownDown bool
 
 	watches   map[Key]*watched
+	above     map[Key][]Key // the calculated checks of which a check is a member
 	overrides overrides
 	rules     map[string]Rules
 	prior     map[Key]prior // of an earlier run, until their checks are watched
@@ -83,6 +85,7 @@ type Board struct {
 
 type watched struct {
 	spec    Spec
+	formula *Formula
 	tracker Tracker
 }
 
@@ -104,7 +107,7 @@ func (b *Board) Rebuild(watches []Watch) (gone []Key) {
 	old := b.watches
 	b.watches = make(map[Key]*watched, len(watches))
 	for _, w := range watches {
-		next := &watched{spec: w.Spec}
+		next := &watched{spec: w.Spec, formula: w.Formula}
 		if before, ok := old[w.Key]; ok {
 			next.tracker = before.tracker
 		} else if p, ok := b.prior[w.Key]; ok {
@@ -121,11 +124,13 @@ func (b *Board) Rebuild(watches []Watch) (gone []Key) {
 		}
 	}
 	slices.SortFunc(gone, Key.Compare)
+	b.linkFormulas()
+	b.settleAll()
 	return gone
 }
 
 // Step feeds one result to the tracker of k and reports whether its state
-// changed, as [Tracker.Step] does. A result for a key that is not watched, as
+// changed, as [Tracker.Step] does, or that of a check calculated from it. A result for a key that is not watched, as
 // one that was on its way during a reload, is dropped.
 func (b *Board) Step(k Key, r Result) (changed bool) {
 	w := b.watches[k]
@@ -133,6 +138,9 @@ func (b *Board) Step(k Key, r Result) (changed bool) {
 		return false
 	}
 	w.tracker, changed = w.tracker.Step(r, w.spec)
+	for _, up := range b.Above(k) {
+		changed = b.settle(up, r.At) || changed
+	}
 	return changed
 }
 

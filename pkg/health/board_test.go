@@ -21,7 +21,7 @@ func key(addr netip.Addr, check string) Key { return Key{"fra", addr, check} }
 func watch(keys ...Key) []Watch {
 	var ws []Watch
 	for _, k := range keys {
-		ws = append(ws, Watch{k, once})
+		ws = append(ws, Watch{Key: k, Spec: once})
 	}
 	return ws
 }
@@ -105,7 +105,7 @@ func TestRebuildKeepsByKeyAndDropsTheGone(t *testing.T) {
 	b.Step(ssh, pass(1))
 
 	slow := Spec{Interval: time.Second, Timeout: time.Second, Fall: 1, Rise: 3}
-	gone := b.Rebuild([]Watch{{six, once}, {web, slow}})
+	gone := b.Rebuild([]Watch{{Key: six, Spec: once}, {Key: web, Spec: slow}})
 	if want := []Key{ssh}; !slices.Equal(gone, want) {
 		t.Errorf("gone: got %v, want %v", gone, want)
 	}
@@ -232,7 +232,7 @@ func TestSnapshotAgreesWithAnObviousModel(t *testing.T) {
 				}
 				var ws []Watch
 				for k := range watched {
-					ws = append(ws, Watch{k, once})
+					ws = append(ws, Watch{Key: k, Spec: once})
 				}
 				b.Rebuild(ws)
 				for k := range up {
@@ -269,7 +269,7 @@ func BenchmarkBoard(b *testing.B) {
 	for i := range 1000 {
 		addr := netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)})
 		site := fmt.Sprintf("site%d", i)
-		watches = append(watches, Watch{Key{site, addr, "web"}, Spec{}.WithDefaults()})
+		watches = append(watches, Watch{Key: Key{site, addr, "web"}, Spec: Spec{}.WithDefaults()})
 		subjects = append(subjects, Subject{ID: ID(i), Site: site, Addr: addr, Checks: []string{"web"}})
 	}
 	board := NewBoard(watches)

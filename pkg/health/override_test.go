@@ -223,7 +223,7 @@ func TestFirstVerdictDecidesOverARestoredState(t *testing.T) {
 	spec := Spec{Interval: time.Second, Timeout: time.Second, Fall: 3, Rise: 3}
 	b := NewBoard(nil)
 	b.Restore(full(epoch).Save(epoch), epoch)
-	b.Rebuild([]Watch{{key(fra4, "web"), spec}, {key(fra6, "web"), spec}})
+	b.Rebuild([]Watch{{Key: key(fra4, "web"), Spec: spec}, {Key: key(fra6, "web"), Spec: spec}})
 	now := epoch.Add(time.Minute)
 	b.Step(key(fra4, "web"), Result{Verdict: NoVerdict, At: now})
 	if tr, _ := b.Tracker(key(fra4, "web")); !tr.Known || tr.Up || !tr.Since.Equal(epoch.Add(-time.Hour)) {

@@ -32,4 +32,8 @@ type Result struct {
 	Err     string        // why not [Pass]: short, one line, for people; "" with Pass
 	Latency time.Duration // from connect to the last byte read, or to the failure
 	At      time.Time     // when the probe ended
+
+	Warning string  // what will fail soon, as a certificate that expires; says nothing about the verdict
+	Load    float64 // that the target reported; means something with HasLoad only
+	HasLoad bool
 }

@@ -148,9 +148,9 @@ func TestNoBurstAfterAPause(t *testing.T) {
 // within Spec.FailureKnownWithin.
 func TestFailureIsKnownInTime(t *testing.T) {
 	for _, spec := range []Spec{
-		{time.Second, 500 * time.Millisecond, 2, 2},
-		{time.Second, time.Second, 3, 1},
-		{2 * time.Second, time.Second, 1, 1},
+		{time.Second, 500 * time.Millisecond, 2, 2, 0},
+		{time.Second, time.Second, 3, 1, 0},
+		{2 * time.Second, time.Second, 1, 1, 0},
 	} {
 		worst := time.Duration(0)
 		synctest.Test(t, func(t *testing.T) {

@@ -20,6 +20,7 @@ type Spec struct {
 	Timeout  time.Duration // of one probe, from connect to the last byte read; at most Interval; default 1s
 	Fall     int           // failures in a row before down; default 2; more is slower but calmer
 	Rise     int           // successes in a row before up; default 2
+	Jitter   time.Duration // over how much time the first probes of many checks are spread; default Interval
 }
 
 // WithDefaults returns s with each zero field set to its default. The default
@@ -40,6 +41,15 @@ func (s Spec) WithDefaults() Spec {
 	return s
 }
 
+// Spread returns the time over which the first probes of many checks are
+// spread: Jitter, or the interval.
+func (s Spec) Spread() time.Duration {
+	if s.Jitter == 0 {
+		return s.Interval
+	}
+	return s.Jitter
+}
+
 // Validate returns an error with a line for each thing that is wrong with s,
 // or nil. It does not fill in defaults.
 func (s Spec) Validate() error {
@@ -53,6 +63,8 @@ func (s Spec) Validate() error {
 	wrong(s.Timeout <= 0, "timeout %v: must be positive", s.Timeout)
 	wrong(s.Interval > 0 && s.Timeout > s.Interval,
 		"timeout %v is longer than interval %v: at most the interval", s.Timeout, s.Interval)
+	wrong(s.Jitter < 0 || s.Interval > 0 && s.Jitter > s.Interval,
+		"jitter %v: from 0 to the interval %v", s.Jitter, s.Interval)
 	wrong(s.Fall < 1, "fall %d: at least 1", s.Fall)
 	wrong(s.Rise < 1, "rise %d: at least 1", s.Rise)
 	return errors.Join(errs...)

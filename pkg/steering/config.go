@@ -1,9 +1,8 @@
 package steering
 
 import (
-	"fmt"
 	"net/netip"
-	"regexp"
+	"slices"
 
 	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/health"
@@ -20,49 +19,6 @@ type Config struct {
 
 	broken bool // the files have errors: names are known, trees may have holes
 	names  names
-}
-
-// Check is a configured check. Exactly one of HTTP and TCP is set.
-type Check struct {
-	Name string
-	Pos  diag.Pos // of the name
-	Spec health.Spec
-	HTTP *HTTP // also for https
-	TCP  *TCP
-}
-
-// HTTP says how to probe over HTTP or HTTPS.
-type HTTP struct {
-	Scheme    string            // "http" or "https"
-	Port      uint16            // default 80 or 443
-	Path      string            // with the query; default "/"
-	Method    string            // default "GET"
-	Host      string            // Host header and name for TLS; "": the address
-	Headers   map[string]string // nil if none
-	Status    []StatusRange     // default 200-299
-	Body      string            // must be in the body; "": not asked
-	BodyRegex *regexp.Regexp    // must match the body; nil: not asked
-	Insecure  bool              // do not verify the certificate
-	Redirects int               // how many are followed; default 0
-	KeepAlive bool              // keep the connection from one probe to the next
-}
-
-// StatusRange is a range of HTTP status codes, both ends included.
-type StatusRange struct {
-	Low, High int
-}
-
-// String returns "200-299", or "301" for a range of one.
-func (r StatusRange) String() string {
-	if r.Low == r.High {
-		return fmt.Sprint(r.Low)
-	}
-	return fmt.Sprintf("%d-%d", r.Low, r.High)
-}
-
-// TCP says how to probe by connecting alone.
-type TCP struct {
-	Port uint16
 }
 
 // Site is a configured site.
@@ -95,15 +51,35 @@ func (c *Config) NewSites() *policy.Sites {
 	return policy.NewSites(specs, c.Policies...)
 }
 
-// Watches returns what is to be probed: each check of each address of each
-// site.
+// Watches returns what is to be watched: each check of each address of each
+// site, and the checks that a calculated one is made from.
 func (c *Config) Watches() []health.Watch {
 	var out []health.Watch
 	for _, s := range c.Sites {
+		names := c.withMembers(s.Checks)
 		for _, a := range s.Addrs {
-			for _, name := range s.Checks {
+			for _, name := range names {
+				check := c.Check(name)
 				key := health.Key{Site: s.Name, Addr: a, Check: name}
-				out = append(out, health.Watch{Key: key, Spec: c.Check(name).Spec})
+				out = append(out, health.Watch{Key: key, Spec: check.Spec, Formula: check.Formula})
+			}
+		}
+	}
+	return out
+}
+
+// withMembers returns the names and, after them, those of the checks that
+// they are calculated from, each once.
+func (c *Config) withMembers(names []string) []string {
+	out := slices.Clone(names)
+	for i := 0; i < len(out); i++ {
+		check := c.Check(out[i])
+		if check == nil || check.Formula == nil {
+			continue
+		}
+		for _, member := range check.Formula.Of {
+			if !slices.Contains(out, member) {
+				out = append(out, member)
 			}
 		}
 	}

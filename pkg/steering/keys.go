@@ -11,15 +11,25 @@ type keys struct {
 var (
 	topKeys   = keys{known: []string{"checks", "sites", "policies", "guard"}}
 	checkKeys = keys{
-		known: []string{"http", "https", "tcp", "interval", "timeout", "fall", "rise"},
-		later: []string{"icmp", "dns", "tls", "grpc", "exec"},
+		known: []string{"http", "https", "tcp", "icmp", "dns", "grpc", "exec", "push", "file", "calculated", "not",
+			"interval", "timeout", "fall", "rise", "jitter", "target", "source", "interface"},
 	}
 	httpKeys = keys{
 		known: []string{"port", "path", "method", "host", "headers", "status", "body", "body_regex",
-			"insecure", "redirects", "keep_alive"},
+			"insecure", "sni", "min_tls", "cert_expiry", "http2", "redirects", "keep_alive", "load"},
 	}
-	tcpKeys  = keys{known: []string{"port"}}
-	siteKeys = keys{
+	tcpKeys        = keys{known: []string{"port", "send", "expect", "tls"}}
+	tlsKeys        = keys{known: []string{"sni", "insecure", "min_tls", "cert_expiry"}}
+	expiryKeys     = keys{known: []string{"warn", "fail"}}
+	loadKeys       = keys{known: []string{"header", "json"}}
+	icmpKeys       = keys{known: []string{"size"}}
+	dnsKeys        = keys{known: []string{"port", "name", "type", "transport", "rcode", "expect", "recursion"}}
+	grpcKeys       = keys{known: []string{"port", "service", "host", "tls"}}
+	execKeys       = keys{known: []string{"command", "env", "keep_alive"}}
+	pushKeys       = keys{known: []string{"ttl", "token_file"}}
+	fileKeys       = keys{known: []string{"path", "content", "max_age"}}
+	calculatedKeys = keys{known: []string{"of", "at_least"}}
+	siteKeys       = keys{
 		known: []string{"addresses", "records", "location", "check"},
 		later: []string{"capacity", "budget", "guard"},
 	}

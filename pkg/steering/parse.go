@@ -115,8 +115,9 @@ func keep(entries []entry, ok func(entry) bool) []entry {
 
 func (p *parser) readChecks() {
 	for _, e := range p.checks {
-		p.c.Checks = append(p.c.Checks, p.r.check(e))
+		p.c.Checks = append(p.c.Checks, p.r.check(e, &p.c.names))
 	}
+	p.calculatedChecks()
 }
 
 func (p *parser) readSites() {
@@ -141,7 +142,7 @@ func (p *parser) readPolicies() {
 func (p *parser) warnChecks() {
 	used := map[string]bool{}
 	for _, s := range p.c.Sites {
-		for _, name := range s.Checks {
+		for _, name := range p.c.withMembers(s.Checks) {
 			used[name] = true
 		}
 	}

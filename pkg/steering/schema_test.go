@@ -41,7 +41,8 @@ func TestSchemaHasTheKeysOfTheParser(t *testing.T) {
 	s := loadSchema(t)
 	defs := s["$defs"].(schema)
 	for def, want := range map[string]keys{
-		"": topKeys, "check": checkKeys, "http": httpKeys, "tcp": tcpKeys, "site": siteKeys,
+		"": topKeys, "check": checkKeys, "http": httpKeys, "tcp": tcpKeys, "tls": tlsKeys, "certExpiry": expiryKeys,
+		"icmp": icmpKeys, "dns": dnsKeys, "grpc": grpcKeys, "exec": execKeys, "push": pushKeys, "file": fileKeys, "calculated": calculatedKeys, "site": siteKeys,
 		"policy": policyKeys, "rule": ruleKeys, "weightItem": weightKeys, "guard": guardKeys,
 	} {
 		at := s
@@ -112,6 +113,22 @@ func TestSchemaRefusesWhatTheParserRefuses(t *testing.T) {
 		"checks: {web: {http: {redirects: 6}}}",
 		"checks: {web: {http: {keep_alive: maybe}}}",
 		"checks: {'a b': {tcp: {port: 1}}}",
+		"checks: {web: {https: {min_tls: 1.1}}}",
+		"checks: {web: {http: {load: {}}}}",
+		"checks: {web: {http: {load: {header: X, json: y}}}}",
+		"checks: {web: {tcp: {port: 1, send: ''}}}",
+		"checks: {web: {tcp: {port: 1, tls: {version: 1}}}}",
+		"checks: {web: {icmp: {size: 9000}}}",
+		"checks: {web: {dns: {}}}",
+		"checks: {web: {dns: {name: example.com, transport: quic}}}",
+		"checks: {web: {grpc: {}}}",
+		"checks: {web: {exec: {}}}",
+		"checks: {web: {exec: {command: probe}}}",
+		"checks: {web: {push: {}}}",
+		"checks: {web: {file: {path: up}}}",
+		"checks: {web: {tcp: {port: 1}}, two: {calculated: {of: []}}}",
+		"checks: {web: {tcp: {port: 1}}, two: {calculated: {of: [web], at_least: 0}}}",
+		"checks: {web: {tcp: {port: 1}, interface: a/b}}",
 		"sites: {fra: {}}",
 		"sites: {fra: {addresses: []}}",
 		"sites: {fra: {addresses: 192.0.2.1}}",

@@ -101,6 +101,12 @@ func summary(c *Config) string {
 		fmt.Fprintf(&b, "check %s every %v timeout %v fall %d rise %d", k.Name, k.Spec.Interval, k.Spec.Timeout, k.Spec.Fall, k.Spec.Rise)
 		if k.TCP != nil {
 			fmt.Fprintf(&b, " tcp %d", k.TCP.Port)
+			if k.TCP.Send+k.TCP.Expect != "" {
+				fmt.Fprintf(&b, " send %q expect %q", k.TCP.Send, k.TCP.Expect)
+			}
+			if k.TCP.TLS != nil {
+				fmt.Fprintf(&b, " tls %+v", *k.TCP.TLS)
+			}
 		}
 		if h := k.HTTP; h != nil {
 			fmt.Fprintf(&b, " %s %s://%s:%d%s %v want %v", h.Method, h.Scheme, h.Host, h.Port, h.Path, h.Headers, h.Status)
@@ -110,8 +116,9 @@ func summary(c *Config) string {
 			if h.BodyRegex != nil {
 				fmt.Fprintf(&b, " matching %s", h.BodyRegex)
 			}
-			fmt.Fprintf(&b, " insecure %v redirects %d keep-alive %v", h.Insecure, h.Redirects, h.KeepAlive)
+			fmt.Fprintf(&b, " insecure %v redirects %d keep-alive %v", h.TLS.Insecure, h.Redirects, h.KeepAlive)
 		}
+		b.WriteString(kindText(k))
 		fmt.Fprintln(&b)
 	}
 	for _, s := range c.Sites {
@@ -123,6 +130,43 @@ func summary(c *Config) string {
 	}
 	for _, p := range c.Policies {
 		fmt.Fprintf(&b, "policy %s %s\n", p.Name, p.Flow())
+	}
+	return b.String()
+}
+
+// kindText writes out what is new about a check beside http and tcp.
+func kindText(k Check) string {
+	var b strings.Builder
+	if h := k.HTTP; h != nil && (h.HTTP2 || h.Load != Load{}) {
+		fmt.Fprintf(&b, " http2 %v load %+v", h.HTTP2, h.Load)
+	}
+	if h := k.HTTP; h != nil && (h.TLS.SNI+h.TLS.Min != "" || h.TLS.ExpiryWarn+h.TLS.ExpiryFail != 0) {
+		fmt.Fprintf(&b, " tls %+v", h.TLS)
+	}
+	switch {
+	case k.ICMP != nil:
+		fmt.Fprintf(&b, " icmp %+v", *k.ICMP)
+	case k.DNS != nil:
+		fmt.Fprintf(&b, " dns %+v", *k.DNS)
+	case k.GRPC != nil:
+		fmt.Fprintf(&b, " grpc port %d service %q host %q", k.GRPC.Port, k.GRPC.Service, k.GRPC.Host)
+		if k.GRPC.TLS != nil {
+			fmt.Fprintf(&b, " tls %+v", *k.GRPC.TLS)
+		}
+	case k.Exec != nil:
+		fmt.Fprintf(&b, " exec %q env %q keep-alive %v", k.Exec.Command, k.Exec.Env, k.Exec.KeepAlive)
+	case k.Push != nil:
+		fmt.Fprintf(&b, " push %+v", *k.Push)
+	case k.File != nil:
+		fmt.Fprintf(&b, " file %+v", *k.File)
+	case k.Formula != nil:
+		fmt.Fprintf(&b, " formula %s", k.Formula)
+	}
+	if k.Via != (Via{}) {
+		fmt.Fprintf(&b, " via %+v", k.Via)
+	}
+	if k.Spec.Jitter != 0 {
+		fmt.Fprintf(&b, " jitter %v", k.Spec.Jitter)
 	}
 	return b.String()
 }

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -21,6 +22,7 @@ type conn struct {
 	answered bool  // a byte of the answer to the last request has come
 	err      error // why reading ended; the parsers above may hide it behind half a line
 	since    time.Time
+	expires  time.Time // when the first certificate of the target's chain expires; zero without TLS
 }
 
 // endpoint is what two requests must share to use one connection.
@@ -77,24 +79,17 @@ func (p *HTTP) open(a *attempt, t target) (*conn, error) {
 	if t.scheme != "https" {
 		return c, nil
 	}
-	a.stage = handshake
-	release := c.guard(a.ctx)
-	defer release()
-	// Handshake, not HandshakeContext: that would start a goroutine to do
-	// what guard does.
-	secure := tls.Client(tcp, p.tlsFor(c.to.name))
-	if err := secure.Handshake(); err != nil {
+	if err := a.secure(c, p.tlsFor(c.to.name)); err != nil {
 		c.abort()
 		return nil, err
 	}
-	c.Conn = secure
 	return c, nil
 }
 
 func (p *HTTP) endpoint(a *attempt, t target) endpoint {
 	e := endpoint{addr: netip.AddrPortFrom(a.addr, t.port), tls: t.scheme == "https"}
 	if e.tls {
-		e.name = hostName(t.host)
+		e.name = cmp.Or(p.c.TLS.SNI, hostName(t.host))
 	}
 	return e
 }

@@ -120,8 +120,8 @@ func BenchmarkProbe(b *testing.B) {
 		{"tcp", NewTCP(TCPConfig{Port: plain})},
 		{"http", newHTTP(b, HTTPConfig{Port: plain, Body: "ok"})},
 		{"http-keepalive", newHTTP(b, HTTPConfig{Port: plain, Body: "ok", KeepAlive: true})},
-		{"https", newHTTP(b, HTTPConfig{Scheme: "https", Port: secure, Insecure: true})},
-		{"https-keepalive", newHTTP(b, HTTPConfig{Scheme: "https", Port: secure, Insecure: true, KeepAlive: true})},
+		{"https", newHTTP(b, HTTPConfig{Scheme: "https", Port: secure, TLS: TLSConfig{Insecure: true}})},
+		{"https-keepalive", newHTTP(b, HTTPConfig{Scheme: "https", Port: secure, TLS: TLSConfig{Insecure: true}, KeepAlive: true})},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()

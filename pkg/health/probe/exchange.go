@@ -22,6 +22,8 @@ import (
 type reply struct {
 	status   int
 	location string
+	load     string    // what the header of [LoadConfig] said
+	expires  time.Time // of the certificate; zero without TLS
 	body     []byte
 	cut      bool // the body goes on after [MaxBody]
 }
@@ -53,7 +55,11 @@ func (p *HTTP) attempt(a *attempt) error {
 		if err != nil {
 			return err
 		}
+		if err := a.checkExpiry(r.expires, p.c.TLS); err != nil {
+			return err
+		}
 		if p.c.Redirects == 0 || !isRedirect(r.status, r.location) {
+			p.c.Load.read(a, r)
 			return p.c.judge(r)
 		}
 		if followed == p.c.Redirects {
@@ -100,6 +106,9 @@ func rangesText(ranges []StatusRange) string {
 // the request is made again over a new one: for a probe, which is made again
 // every few seconds, that is safe with any method.
 func (p *HTTP) exchange(a *attempt, t target, s *scratch) (reply, error) {
+	if p.h2 != nil {
+		return p.exchange2(a, t, s)
+	}
 	if p.c.KeepAlive {
 		if c := p.idle.take(p.endpoint(a, t), time.Now()); c != nil {
 			r, err := p.exchangeOn(c, a, t, s)
@@ -150,7 +159,8 @@ func (p *HTTP) roundTrip(c *conn, a *attempt, t target, s *scratch) (r reply, re
 	if err != nil {
 		return reply{}, false, c.cause(err)
 	}
-	r = reply{status: resp.StatusCode, location: resp.Header.Get("Location")}
+	r = reply{status: resp.StatusCode, location: resp.Header.Get("Location"), expires: c.expires}
+	r.load = p.c.Load.header(resp.Header)
 	if p.c.Redirects > 0 && isRedirect(r.status, r.location) {
 		return r, false, nil // its body interests nobody
 	}

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -40,11 +40,11 @@ type HTTPConfig struct {
 	Body      string         // the first 64 KiB of the body must contain it
 	BodyRegex *regexp.Regexp // and match this
 
-	// Insecure turns off the verification of the certificate. What is probed
-	// then is only whether something answers.
-	Insecure bool
-	// RootCAs are the authorities trusted; default those of the system.
-	RootCAs *x509.CertPool
+	TLS TLSConfig // https only
+	// HTTP2 speaks HTTP/2 and nothing else: by ALPN with https, with prior
+	// knowledge (RFC 9113, Section 3.3) with http.
+	HTTP2 bool
+	Load  LoadConfig
 
 	// Redirects is how many redirects are followed; default none, and a
 	// redirect is judged by its status like any other response. Followed
@@ -57,6 +57,7 @@ type HTTPConfig struct {
 	// certificate. Call [HTTP.Close] when the prober is no longer used.
 	KeepAlive bool
 
+	Via       Via
 	UserAgent string // default "geodns-vipd-probe/1"
 }
 
@@ -77,15 +78,16 @@ var defaultStatus = []StatusRange{{200, 299}}
 
 const defaultUserAgent = "geodns-vipd-probe/1"
 
-// HTTP is a [Prober] that makes one HTTP/1.1 request. It passes when the
+// HTTP is a [Prober] that makes one HTTP request. It passes when the
 // status is one of those wanted and the body, read to its end or up to
 // [MaxBody], is as wanted. It asks for no compression and undoes none, and
 // uses no proxy.
 type HTTP struct {
 	c     HTTPConfig // with defaults
 	tls   *tls.Config
-	start target // of the first request, but for an address in place of a host
-	tail  string // the header lines of each request, after Host
+	start target          // of the first request, but for an address in place of a host
+	h2    *http.Transport // nil: HTTP/1.1
+	tail  string          // the header lines of each request, after Host
 	idle  idlePool
 }
 
@@ -98,16 +100,19 @@ func NewHTTP(c HTTPConfig) (*HTTP, error) {
 	}
 	p := &HTTP{
 		c:     c,
-		tls:   c.tlsConfig(),
+		tls:   c.TLS.client(hostName(c.Host), "http/1.1"),
 		start: target{scheme: c.Scheme, port: c.Port, method: c.Method, host: c.Host, path: c.Path},
 		tail:  c.headerLines(),
+	}
+	if c.HTTP2 {
+		p.h2 = p.transport2()
 	}
 	return p, nil
 }
 
 // Probe makes the request to addr, whatever the host is called.
 func (p *HTTP) Probe(ctx context.Context, addr netip.Addr) health.Result {
-	a, cancel := begin(ctx, addr)
+	a, cancel := begin(ctx, addr, p.c.Via)
 	defer cancel()
 	return a.end(p.attempt(a))
 }
@@ -151,6 +156,7 @@ func (c HTTPConfig) validate() error {
 	wrong(!validHost(c.Host), "host %q: a name or an address, perhaps with :port", c.Host)
 	wrong(!httpguts.ValidHeaderFieldValue(c.UserAgent), "user agent %q: has a control character", c.UserAgent)
 	wrong(c.Method == "HEAD" && c.wantsBody(), "method HEAD: gets no body to look at")
+	wrong(c.HTTP2 && c.KeepAlive, "keep-alive is of HTTP/1.1")
 	wrong(c.Redirects < 0 || c.Redirects > MaxRedirects, "redirects %d: 0 to %d", c.Redirects, MaxRedirects)
 	for _, r := range c.Status {
 		wrong(r.Low < 100 || r.High > 999 || r.Low > r.High, "status %v: a range within 100-999", r)
@@ -198,7 +204,7 @@ func validHost(host string) bool {
 	return host == "" || hostName(host) != ""
 }
 
-func (c HTTPConfig) wantsBody() bool { return c.Body != "" || c.BodyRegex != nil }
+func (c HTTPConfig) wantsBody() bool { return c.Body != "" || c.BodyRegex != nil || c.Load.JSON != "" }
 
 func (c HTTPConfig) wantsStatus(code int) bool {
 	return slices.ContainsFunc(c.Status, func(r StatusRange) bool { return r.Low <= code && code <= r.High })
@@ -222,19 +228,4 @@ func (c HTTPConfig) headerLines() string {
 	}
 	b.WriteString("\r\n")
 	return b.String()
-}
-
-// tlsConfig returns the configuration of all handshakes; ServerName is added
-// where the address stands for the host. Sessions are not resumed: a resumed
-// one would not show a certificate that has gone bad. The post-quantum key
-// exchange is left out: it is a third of the cost of a handshake and protects
-// against those who keep a health check for decades.
-func (c HTTPConfig) tlsConfig() *tls.Config {
-	return &tls.Config{
-		ServerName:         hostName(c.Host),
-		InsecureSkipVerify: c.Insecure,
-		RootCAs:            c.RootCAs,
-		NextProtos:         []string{"http/1.1"},
-		CurvePreferences:   []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384},
-	}
 }

@@ -43,7 +43,7 @@ func TestKeepAliveUsesOneConnectionForEachAddress(t *testing.T) {
 		config HTTPConfig
 	}{
 		"http":  {serve(t, loop4, persistent(ok200)), HTTPConfig{}},
-		"https": {serveTLS(t, loop4, ca.server("www.example.com"), persistent(ok200)), HTTPConfig{Scheme: "https", Host: "www.example.com", RootCAs: ca.pool()}},
+		"https": {serveTLS(t, loop4, ca.server("www.example.com"), persistent(ok200)), HTTPConfig{Scheme: "https", Host: "www.example.com", TLS: TLSConfig{RootCAs: ca.pool()}}},
 	} {
 		c.config.Port, c.config.KeepAlive = c.server.port, true
 		p := newHTTP(t, c.config)

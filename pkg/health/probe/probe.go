@@ -1,4 +1,5 @@
-// Package probe owns how a target is probed: over TCP, HTTP and HTTPS. Each
+// Package probe owns how a target is probed: over TCP, HTTP, ICMP, DNS and
+// gRPC, by a program or by a file. Each
 // probe is one attempt at one address and ends in a [health.Result].
 //
 // It does not know when to probe, how many failures make a target down, or
@@ -49,12 +50,17 @@ type attempt struct {
 	start    time.Time
 	deadline time.Time
 	stage    stage
+	via      Via
+
+	warning string  // of a pass
+	load    float64 // that the target reported
+	hasLoad bool
 }
 
 // begin starts the clock of an attempt. The cancel function must be called at
 // its end.
-func begin(ctx context.Context, addr netip.Addr) (*attempt, context.CancelFunc) {
-	a := &attempt{addr: addr.Unmap(), start: time.Now(), stage: connecting}
+func begin(ctx context.Context, addr netip.Addr, via Via) (*attempt, context.CancelFunc) {
+	a := &attempt{addr: addr.Unmap(), start: time.Now(), stage: connecting, via: via}
 	cancel := context.CancelFunc(func() {})
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -73,14 +79,14 @@ func (a *attempt) ready() error {
 	case a.ctx.Err() != nil, !a.deadline.After(a.start):
 		return errNoTime
 	}
-	return nil
+	return a.aim()
 }
 
-// dialer connects without keep-alive packets, which a connection this short
+// plainDialer connects without keep-alive packets, which a connection this short
 // has no use for (three system calls less). It is Go's own, and not bare
 // system calls, because it also repeats a dial that by chance connected a
 // local port to itself, which would look like a target that is up.
-var dialer = net.Dialer{KeepAlive: -1}
+var plainDialer = net.Dialer{KeepAlive: -1}
 
 // dial connects to the address of the attempt. The connection has the
 // deadline of the attempt.
@@ -89,7 +95,7 @@ func (a *attempt) dial(port uint16) (*net.TCPConn, error) {
 	// Not DialTCP: that binds a local port even if given none, so that all
 	// targets together could have no more connections, TIME-WAIT included,
 	// than there are ports; without bind that is so for each target alone.
-	dialed, err := dialer.DialContext(a.ctx, "tcp", netip.AddrPortFrom(a.addr, port).String())
+	dialed, err := a.dialer("tcp").DialContext(a.ctx, "tcp", netip.AddrPortFrom(a.addr, port).String())
 	if err != nil {
 		return nil, err
 	}
@@ -105,11 +111,15 @@ func (a *attempt) dial(port uint16) (*net.TCPConn, error) {
 func (a *attempt) end(err error) health.Result {
 	now := time.Now()
 	verdict, why := a.judge(err, now)
-	return health.Result{Verdict: verdict, Err: oneLine(why), Latency: now.Sub(a.start), At: now}
+	return health.Result{
+		Verdict: verdict, Err: oneLine(why), Latency: now.Sub(a.start), At: now,
+		Warning: oneLine(a.warning), Load: a.load, HasLoad: a.hasLoad,
+	}
 }
 
 // judge says whether err speaks against the target or against ourselves.
 func (a *attempt) judge(err error, now time.Time) (health.Verdict, string) {
+	var own *ownError
 	switch {
 	case err == nil:
 		return health.Pass, ""
@@ -117,6 +127,8 @@ func (a *attempt) judge(err error, now time.Time) (health.Verdict, string) {
 		return health.NoVerdict, err.Error()
 	case errors.Is(a.ctx.Err(), context.Canceled):
 		return health.NoVerdict, "stopped while " + string(a.stage)
+	case errors.As(err, &own):
+		return health.NoVerdict, "own fault: " + own.text
 	case isTimeout(err):
 		return a.judgeTimeout(now)
 	case ownFault(err, a.addr, hasRoute):

@@ -108,7 +108,7 @@ func TestRedirectFromHTTPToHTTPSIsVerifiedAndNeverBack(t *testing.T) {
 	plain := serve(t, loop4, replies(redirectTo(301, "https://www.example.com"+portText(up)+"/")))
 	config := HTTPConfig{Port: plain.port, Host: "www.example.com", Redirects: 1}
 	wantResult(t, "unknown authority", probeWithin(t, newHTTP(t, config), loop4, 5*time.Second), "fail: certificate signed by unknown authority")
-	config.RootCAs = ca.pool()
+	config.TLS.RootCAs = ca.pool()
 	wantResult(t, "known authority", probeWithin(t, newHTTP(t, config), loop4, 5*time.Second), "pass")
 
 	down := serveTLS(t, loop4, ca.server("www.example.com"), replies(redirectTo(301, "http://www.example.com/")))

@@ -108,10 +108,10 @@ func TestCertificateIsJudged(t *testing.T) {
 		{"expired", ca.serverValid(day(2020, 1, 1), day(2021, 1, 2), "www.example.com"), HTTPConfig{Host: "www.example.com"}, "fail: certificate expired 2021-01-02"},
 		{"not valid yet", ca.serverValid(day(2200, 1, 1), day(2201, 1, 1), "www.example.com"), HTTPConfig{Host: "www.example.com"}, "fail: certificate not valid before 2200-01-01 12:00:00"},
 		{"of a stranger", stranger.server("www.example.com"), HTTPConfig{Host: "www.example.com"}, "fail: certificate signed by unknown authority"},
-		{"of a stranger, insecure", stranger.server("www.example.com"), HTTPConfig{Host: "www.example.com", Insecure: true}, "pass"},
-		{"expired, for another host, insecure", ca.serverValid(day(2020, 1, 1), day(2021, 1, 2), "a.example"), HTTPConfig{Host: "www.example.com", Insecure: true}, "pass"},
+		{"of a stranger, insecure", stranger.server("www.example.com"), HTTPConfig{Host: "www.example.com", TLS: TLSConfig{Insecure: true}}, "pass"},
+		{"expired, for another host, insecure", ca.serverValid(day(2020, 1, 1), day(2021, 1, 2), "a.example"), HTTPConfig{Host: "www.example.com", TLS: TLSConfig{Insecure: true}}, "pass"},
 	} {
-		c.config.Scheme, c.config.RootCAs, c.config.Body = "https", ca.pool(), "ok"
+		c.config.Scheme, c.config.TLS.RootCAs, c.config.Body = "https", ca.pool(), "ok"
 		c.config.Port = serveTLS(t, loop4, c.server, replies(ok200)).port
 		wantResult(t, c.name, probeWithin(t, newHTTP(t, c.config), loop4, 5*time.Second), c.want)
 	}
@@ -130,7 +130,7 @@ func TestServerNameIsTheHostAndNeverAnAddress(t *testing.T) {
 			return nil, nil
 		}
 		s := serveTLS(t, loop4, config, replies(ok200))
-		p := newHTTP(t, HTTPConfig{Scheme: "https", Port: s.port, Host: c.host, RootCAs: ca.pool()})
+		p := newHTTP(t, HTTPConfig{Scheme: "https", Port: s.port, Host: c.host, TLS: TLSConfig{RootCAs: ca.pool()}})
 		wantResult(t, c.host, probeWithin(t, p, loop4, 5*time.Second), "pass")
 		if got := <-names; got != c.want {
 			t.Errorf("host %q: asked for %q, want %q", c.host, got, c.want)
