@@ -89,8 +89,10 @@ func startServer(t *testing.T, name string, addr netip.AddrPort, cmd *exec.Cmd, 
 	t.Helper()
 	p := &process{name: name, addr: addr, cmd: place.pin(cmd)}
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
-	// A group of its own, so that its children can be ended with it.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	// A session, and so a group, of its own: its children can be ended with it,
+	// and the kernel's scheduler (autogroup) treats all servers alike, also those
+	// that make themselves a session.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}

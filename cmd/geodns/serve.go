@@ -49,6 +49,9 @@ before file. Lists are separated by commas.`,
 		if err != nil {
 			return err
 		}
+		if limit := daemon.LimitMemory(); limit > 0 {
+			log.Info("memory limit from the control group", "mib", limit>>20)
+		}
 		hup := make(chan os.Signal, 1)
 		signal.Notify(hup, syscall.SIGHUP)
 		defer signal.Stop(hup)

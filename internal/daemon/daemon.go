@@ -1,5 +1,5 @@
 // Package daemon owns what a daemon asks of its process: becoming another
-// user, and the log on standard error.
+// user, keeping to the memory there is, and the log on standard error.
 package daemon
 
 import (

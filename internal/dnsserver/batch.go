@@ -52,7 +52,8 @@ type control struct {
 // the collector does not move memory of the heap, where a batch lives.
 type batch struct {
 	wildcard bool
-	last     int // datagrams received last
+	last     int  // datagrams received last
+	busy     bool // the next one is expected at once: see receive
 
 	recv    [batchSize]mmsghdr
 	recvIov [batchSize]unix.Iovec
@@ -103,14 +104,25 @@ func (b *batch) rearm(n int) {
 // returns EAGAIN if there is none; otherwise after the time-out of the socket.
 //
 // After a large batch there are probably more, so it first looks without
-// waiting, by a raw system call: see transmit. Waiting is told to Go's
-// scheduler, or the collector would wait as long.
+// waiting, by a raw system call: see transmit.
+//
+// Waiting for long is told to Go's scheduler. Waiting for the next query of many
+// is not: telling it, and finding back into it, costs each wake-up a lock and
+// other threads' attention. Whatever needs the thread meanwhile, as the collector
+// does, sends it the signal of preemption again and again; that ends the call
+// with EINTR, since calls on a socket with a time-out are never restarted
+// (signal(7)). So does the scheduler's monitor after 10 ms, so that it is told
+// when queries come less often than that.
 func (b *batch) receive(fd int, wait bool) (int, unix.Errno) {
 	if b.last >= manyQueued || !wait {
 		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.recv[0])), batchSize, unix.MSG_DONTWAIT, 0, 0)
 		if errno != unix.EAGAIN || !wait {
 			return b.received(n, errno)
 		}
+	}
+	if b.busy {
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.recv[0])), batchSize, unix.MSG_WAITFORONE, 0, 0)
+		return b.received(n, errno)
 	}
 	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.recv[0])), batchSize, unix.MSG_WAITFORONE, 0, 0)
 	return b.received(n, errno)

@@ -12,6 +12,10 @@ import (
 // fraction of a microsecond.
 const maxTurn = 4 * time.Millisecond
 
+// oftenEnough is the time between two batches below which the next one is waited
+// for without telling the scheduler; well below the 10 ms above.
+const oftenEnough = time.Millisecond
+
 // addProcessors raises GOMAXPROCS by one for each UDP worker and returns what
 // takes that back. A worker that waits in the kernel keeps the scheduler's
 // processor that it ran on only as long as another one is idle; otherwise the

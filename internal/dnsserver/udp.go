@@ -31,19 +31,24 @@ func (s *Server) serveUDP(u *udpSocket, h Handler) {
 	// as nothing else runs there, and locked, each yield would switch threads.
 	b := newBatch(u.addr.Addr().IsUnspecified())
 	var errorsInRow backoff
-	yielded := time.Now()
+	heard := time.Now()
+	yielded := heard
 	for !s.stopping.Load() {
 		n, errno := b.receive(u.fd, true)
 		switch errno {
 		case 0:
 			errorsInRow.reset()
 			now := time.Now()
+			b.busy = now.Sub(heard) < oftenEnough
+			heard = now
 			s.answerBatch(u, b, n, h)
 			if now.Sub(yielded) > maxTurn {
 				runtime.Gosched()
 				yielded = now
 			}
 		case unix.EAGAIN, unix.EINTR:
+			b.busy = false
+			runtime.Gosched() // somebody may want this thread to stop
 		default:
 			u.counters.receiveErrors.Add(1)
 			if s.quiet.allow("receive", time.Now()) {

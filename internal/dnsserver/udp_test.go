@@ -431,3 +431,26 @@ type bareEcho struct{}
 func (bareEcho) Answer(_ int, packet []byte, _ netip.AddrPort, _ bool, _ uint32, out []byte) []byte {
 	return append(out, packet...)
 }
+
+// TestTheCollectorDoesNotWaitForQueries: a worker that waits without telling the
+// scheduler is interrupted for it.
+func TestTheCollectorDoesNotWaitForQueries(t *testing.T) {
+	s, err := Listen(Config{Addrs: []netip.AddrPort{loopback4}, Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, s, bareEcho{})
+	l := newLoad(t, s.Addrs()[0], 1)
+	var took time.Duration
+	const times = 10
+	for range times {
+		l.rounds(20) // often enough to be waited for
+		begun := time.Now()
+		runtime.GC()
+		took += time.Since(begun)
+	}
+	// A time-out of the socket for each would be two seconds.
+	if took > times*receiveTimeout/2 {
+		t.Errorf("%d collections took %v", times, took)
+	}
+}
