@@ -44,18 +44,21 @@ type calm struct {
 	x    *tap
 }
 
-func newCalm(t *testing.T) *calm {
+func newCalm(t *testing.T) *calm { t.Helper(); return calmPair(t, func(int, int) string { return "" }) }
+
+// calmPair is newCalm with more lines in the blocks of node number me.
+func calmPair(t *testing.T, more func(me, peer int) string) *calm {
 	t.Helper()
 	t.Parallel()
 	l := newLab(t, "a", "b", "x")
-	config := func(priority int) string {
-		v2 := instance(priority, password)
+	config := func(priority, me, peer int) string {
+		v2 := instance(priority, password, more(me, peer))
 		for _, r := range [][2]string{{"VI_1", "V2"}, {"version 3", "version 2"}, {"advert_int 0.1", "advert_int 1"}, {"router_id 50", "router_id 51"}, {".100/24", ".101/24"}} {
 			v2 = strings.Replace(v2, r[0], r[1], 1)
 		}
-		return instance(priority) + v2
+		return instance(priority, more(me, peer)) + v2
 	}
-	c := &calm{lab: l, a: l.start("a", config(150)), b: l.start("b", config(100)), x: l.tap("x")}
+	c := &calm{lab: l, a: l.start("a", config(150, 1, 2)), b: l.start("b", config(100, 2, 1)), x: l.tap("x")}
 	l.settled(c.a, c.b)
 	l.within(10*time.Second, "the v2 instance is at rest too", func() bool { return l.has("a", "10.77.0.101") && !l.has("b", "10.77.0.101") })
 	time.Sleep(time.Second)
@@ -256,6 +259,38 @@ func TestMalformedPacketsChangeNothing(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Adverts and messages that are right in all but who sends them.
+func TestStrangersDoNotDisturbUnicast(t *testing.T) {
+	c := calmPair(t, func(me, peer int) string {
+		// x is a peer too, so that it hears the rhythm; it says nothing itself.
+		return fmt.Sprintf("unicast_src_ip 10.77.0.%d\n unicast_peer {\n 10.77.0.%d\n 10.77.0.3\n }", me, peer)
+	})
+	var frames [][]byte
+	for i, n := range []*node{c.a, c.b} {
+		at := fmt.Sprintf("10.77.0.%d", i+1)
+		for j := range 12 {
+			src := netip.AddrFrom4([4]byte{10, 77, 0, byte(20 + j)})
+			for _, p := range []rowPacket{v3to50(to(at)), v2to51(to(at))} {
+				p.src, p.priority = src, 255
+				p.packet.data = p.forged.bytes(p.src, p.dst)
+				frames = append(frames, p.frame(c.hardware(n.name)))
+			}
+			m := vrrp.Message{Kind: vrrp.KindHandover, VRID: 50, Version: 3, Priority: 150, LeftMaster: vrrp.NeverMaster,
+				Sender: src, Successor: netip.MustParseAddr(at), Sequence: uint64(j + 1)}
+			frames = append(frames, datagram(src, netip.MustParseAddr(at), vrrp.AppendMessage(nil, m, nil)).frame(c.hardware(n.name)))
+		}
+	}
+	c.undisturbed(func() {
+		stop := c.x.every(time.Second*time.Duration(len(frames))/5000, frames...) // 2,500 a second for each node
+		time.Sleep(4 * time.Second)
+		stop()
+	})
+	st, _ := c.a.status()
+	if len(st.Refused) == 0 || st.Refused[0].Reason != "source is no peer" {
+		t.Errorf("refused %+v", st.Refused)
+	}
 }
 
 func noise(r *rand.Rand, n int) []byte {
