@@ -21,7 +21,7 @@ type announcer struct {
 	log    *slog.Logger
 	socket *neigh.Announcer
 	links  *netlink.Conn
-	opt    neigh.Options
+	pauses func(dev string) neigh.Options
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -38,8 +38,7 @@ func (a *announcer) announce(addrs []keepalived.Address, count int) {
 		}
 		byDev[v.Dev] = append(byDev[v.Dev], v.Addr().WithZone(""))
 	}
-	opt := a.opt
-	opt.Count = count
+	paused := false
 	var todo []func(context.Context)
 	for _, dev := range order {
 		l, err := a.links.Link(dev)
@@ -50,6 +49,9 @@ func (a *announcer) announce(addrs []keepalived.Address, count int) {
 		if l.Loopback() {
 			continue
 		}
+		opt := a.pauses(dev)
+		opt.Count = count
+		paused = paused || opt.ARPInterval > 0 || opt.NAInterval > 0
 		ifc := neigh.Interface{Name: l.Name, Index: l.Index, MAC: l.MAC, Router: l.Forwarding6}
 		todo = append(todo, func(ctx context.Context) { a.send(ctx, ifc, byDev[dev], opt) })
 	}
@@ -58,7 +60,7 @@ func (a *announcer) announce(addrs []keepalived.Address, count int) {
 			f(ctx)
 		}
 	}
-	if opt.ARPInterval == 0 && opt.NAInterval == 0 {
+	if !paused {
 		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 		defer cancel()
 		run(ctx)

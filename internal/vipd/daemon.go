@@ -41,6 +41,7 @@ type Daemon struct {
 	conn     *netlink.Conn // of the goroutine of Run
 	static   staticThings
 	links    linkTable
+	recheck  *time.Timer // when a change of an interface that is held back counts
 	notifier *notifier
 	groups   groups
 	messages *messenger
@@ -183,6 +184,8 @@ func (d *Daemon) begin(cfg *keepalived.Config) error {
 func (d *Daemon) serve(ctx context.Context, events <-chan netlink.Event) error {
 	watchdog := time.NewTicker(watchdogEvery())
 	defer watchdog.Stop()
+	d.recheck = time.NewTimer(time.Hour)
+	defer d.recheck.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -196,6 +199,8 @@ func (d *Daemon) serve(ctx context.Context, events <-chan netlink.Event) error {
 				return errors.Join(errors.New("the kernel's news of interfaces ended"), d.end())
 			}
 			d.linkEvent(ev)
+		case <-d.recheck.C:
+			d.spreadLinks()
 		case <-watchdog.C:
 			if d.alive() {
 				_, _ = daemon.SdNotify(false, daemon.SdNotifyWatchdog)
@@ -322,6 +327,9 @@ func (d *Daemon) spreadLinks() {
 		in.mailbox.post(func(in *instance) { in.setLink(now) })
 	}
 	d.tellInterfaces()
+	if in, held := d.links.delays.next(bootNow()); held && d.recheck != nil {
+		d.recheck.Reset(in + time.Millisecond)
+	}
 }
 
 // tellInterfaces tells the state of tracked interfaces where it changed.
@@ -356,6 +364,13 @@ func (d *Daemon) tell(n track.News) {
 	d.log.Debug("tracked", "kind", n.Kind, "name", n.Name, "up", n.Up, "value", n.Value, "text", n.Text)
 	for _, in := range d.all() {
 		in.mailbox.post(func(in *instance) { in.setNews(n) })
+	}
+}
+
+// priority implements host.
+func (d *Daemon) priority(p *plan, state vrrp.State, priority uint8) {
+	if p.NotifyPriority {
+		d.notifier.write(hooks.Line("INSTANCE", p.Name, state.String()+"_PRIORITY", priority))
 	}
 }
 

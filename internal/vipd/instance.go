@@ -57,6 +57,8 @@ func (l linkFacts) source(p *plan) netip.Addr {
 type host interface {
 	// notify runs hooks.
 	notify(p *plan, n vrrp.Notify)
+	// priority tells of another effective priority.
+	priority(p *plan, state vrrp.State, priority uint8)
 	// report tells the sync group.
 	report(r vrrp.Report)
 	// floating tells the loops of the instance's floating addresses. late: it
@@ -77,6 +79,8 @@ type instance struct {
 	log  *slog.Logger
 	host host
 	rt   int // real-time priority
+	// lastPriority is the effective priority that was told last.
+	lastPriority uint8
 
 	// Shared.
 	mailbox      mailbox
@@ -147,7 +151,7 @@ func newInstance(p *plan, facts linkFacts, h host, log *slog.Logger, rt int) (in
 	if err != nil {
 		return nil, err
 	}
-	in.voice = &announcer{log: in.log, socket: socket, links: links, opt: p.pauses()}
+	in.voice = &announcer{log: in.log, socket: socket, links: links, pauses: p.pauses}
 	in.router = vrrp.New(p.router(facts.source(p), facts.connected))
 	return in, nil
 }
@@ -233,6 +237,12 @@ func (in *instance) publish(before vrrp.State) {
 	in.lease.Store(int64(deadline))
 	now := in.router.State()
 	in.state.Store(uint32(now))
+	if prio := in.router.EffectivePriority(); prio != in.lastPriority {
+		if in.lastPriority > 0 && (now == vrrp.Master || now == vrrp.Backup) {
+			in.host.priority(in.plan, now, prio)
+		}
+		in.lastPriority = prio
+	}
 	if (now == vrrp.Master) != (before == vrrp.Master) || in.wasLate {
 		in.host.floating(in.name, now, in.wasLate)
 		in.wasLate = false
@@ -310,7 +320,7 @@ func (in *instance) reload(p *plan, facts linkFacts) {
 	if err := in.claims.plan(p); err != nil {
 		in.log.Error("routes and rules", "err", err)
 	}
-	in.voice.opt = p.pauses()
+	in.voice.pauses = p.pauses
 	cfg := p.router(facts.source(p), facts.connected)
 	if !in.router.Config().SameRouter(cfg) || p.Interface != old.Interface || !sameMembers(p.Group, old.Group) {
 		in.restart("its virtual router id, source address, kind of peers or sync group changed")

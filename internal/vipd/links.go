@@ -16,6 +16,8 @@ import (
 type linkTable struct {
 	links map[int]netlink.Link
 	addrs map[int][]netlink.Address // by index of the interface, in the kernel's order
+
+	delays linkDelays
 }
 
 // take brings the table up to date.
@@ -62,18 +64,19 @@ func (t *linkTable) named(name string) (netlink.Link, bool) {
 	return netlink.Link{}, false
 }
 
-// usable reports whether a tracked interface is up, and what is wrong if not.
+// usable reports whether an interface counts as up, and what is wrong if not.
 func (t *linkTable) usable(name string) (up bool, why string) {
 	l, ok := t.named(name)
+	up, why = true, "up"
 	switch {
 	case !ok:
-		return false, fmt.Sprintf("there is no interface %s", name)
+		up, why = false, fmt.Sprintf("there is no interface %s", name)
 	case !l.Up():
-		return false, name + " is down"
+		up, why = false, name+" is down"
 	case !l.Running() && !l.Loopback():
-		return false, name + " has no carrier"
+		up, why = false, name+" has no carrier"
 	}
-	return true, "up"
+	return t.delays.settle(name, up, why, bootNow())
 }
 
 // facts returns what an instance must know of its interface. old is what it

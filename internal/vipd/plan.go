@@ -26,11 +26,13 @@ type plan struct {
 	Commands  []*keepalived.Script // what the trackers of kind script and probe run
 	Processes []*keepalived.Process
 	Files     []*keepalived.TrackFile
+	// GarpGroups are the pauses of some interfaces.
+	GarpGroups []keepalived.GarpGroup
 }
 
 // newPlan collects what concerns one instance.
 func newPlan(cfg *keepalived.Config, v *keepalived.Instance) *plan {
-	p := &plan{Instance: v, Global: &cfg.Global}
+	p := &plan{Instance: v, Global: &cfg.Global, GarpGroups: cfg.GarpGroups}
 	tracks := v.Track
 	for _, g := range cfg.Groups {
 		if g.Name == v.SyncGroup && v.SyncGroup != "" {
@@ -90,7 +92,7 @@ func (p *plan) add(kind string, t keepalived.Track, perValue bool) {
 // sameAs reports whether nothing of the instance changed.
 func (p *plan) sameAs(o *plan) bool {
 	return same(p.Instance, o.Instance) && same(p.Group, o.Group) && same(p.Trackers, o.Trackers) &&
-		same(p.Commands, o.Commands) && same(p.Processes, o.Processes) && same(p.Files, o.Files) &&
+		same(p.Commands, o.Commands) && same(p.Processes, o.Processes) && same(p.Files, o.Files) && same(p.GarpGroups, o.GarpGroups) &&
 		same(p.Global.Garp, o.Global.Garp) && p.Global.GarpInterval == o.Global.GarpInterval && p.Global.GNAInterval == o.Global.GNAInterval &&
 		p.Global.HelloPort == o.Global.HelloPort && p.Global.StartupDelay == o.Global.StartupDelay &&
 		p.Global.ScriptUser == o.Global.ScriptUser
@@ -228,8 +230,14 @@ func (p *plan) form(f vrrp.ChecksumForm) vrrp.ChecksumForm {
 // addresses returns everything that the instance brings up.
 func (p *plan) addresses() []keepalived.Address { return slices.Concat(p.VIPs, p.Excluded) }
 
-// pauses returns the pauses between announcements.
-func (p *plan) pauses() neigh.Options {
+// pauses returns the pauses between announcements on an interface: those of
+// its garp_group, else those of all.
+func (p *plan) pauses(dev string) neigh.Options {
+	for _, g := range p.GarpGroups {
+		if slices.Contains(g.Interfaces, dev) {
+			return neigh.Options{ARPInterval: g.GarpInterval, NAInterval: g.GNAInterval}
+		}
+	}
 	return neigh.Options{ARPInterval: p.Global.GarpInterval, NAInterval: p.Global.GNAInterval}
 }
 

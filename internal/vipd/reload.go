@@ -98,6 +98,7 @@ func (d *Daemon) apply(cfg *keepalived.Config) error {
 		plans[p.Name] = p
 		order = append(order, p)
 	}
+	d.links.delays.set(cfg.InterfaceDelays)
 	d.retire(plans)
 	d.groups.set(cfg)
 	errs := []error{d.static.set(d, cfg), d.promote(order)}

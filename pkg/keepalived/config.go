@@ -93,7 +93,6 @@ type Global struct {
 	HigherPrioAdvert  bool
 	DownTimerAdverts  int // default 3
 	StartupDelay      time.Duration
-	LogUnknownVRIDs   bool
 	NotifyPriority    bool // priority changes go to the FIFO too
 	StatesOnReload    bool // fifo_write_vrrp_states_on_reload
 	DynamicInterfaces bool
@@ -112,18 +111,10 @@ type Global struct {
 
 // ProcessOptions says how the daemon asks to be scheduled.
 type ProcessOptions struct {
-	Priority      int    // nice value, -20 to 19
-	HasPriority   bool   // vrrp_priority was given
-	RTPriority    int    // SCHED_RR priority, 1 to 99; 0: none
-	MaxAutoPrio   int    // max_auto_priority, -1 to 99
-	MinAutoDelay  uint32 // µs, default 1,000,000
-	RLimitRTTime  uint64 // µs between blocking calls, default 10,000
-	NoSwap        bool
-	CPUAffinity   []int
-	Name          string // process name; "" keeps the program's
-	RxBufPolicy   string // "", MTU, ADVERT or a number of bytes
-	RxMultiplier  int
-	NetlinkRcvBuf uint32 // bytes, vrrp_netlink_monitor_rcv_bufs
+	Priority    int  // nice value, -20 to 19
+	HasPriority bool // vrrp_priority was given
+	RTPriority  int  // SCHED_RR priority, 1 to 99; 0: none
+	NoSwap      bool
 }
 
 // FIFO is a named pipe for events and the script that reads it. The script

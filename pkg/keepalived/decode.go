@@ -201,8 +201,7 @@ func (d *decoder) word(n *node) (word, bool) {
 // forgiven are the words of global_defs that keepalived passes over where
 // their value is missing; for others it refuses the whole file.
 var forgiven = " router_id script_user default_interface vrrp_notify_fifo vrrp_notify_fifo_script notify_fifo notify_fifo_script " +
-	"vrrp_priority vrrp_rt_priority vrrp_cpu_affinity min_auto_priority_delay vrrp_garp_extra_if vrrp_vmac_garp_intvl vrrp_rx_bufs_policy " +
-	"vrrp_rx_bufs_multiplier vrrp_netlink_monitor_rcv_bufs kernel_rx_buf_size "
+	"vrrp_priority vrrp_rt_priority kernel_rx_buf_size "
 
 // missing tells of a line without its value.
 func (d *decoder) missing(n *node) {

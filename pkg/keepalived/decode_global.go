@@ -18,7 +18,6 @@ func (d *decoder) globalDefaults() {
 		Garp:             Garp{MasterDelay: 5 * time.Second, MasterRepeat: 5, RefreshRepeat: 1},
 		CheckUnicastSrc:  true,
 		DownTimerAdverts: 3,
-		Process:          ProcessOptions{MinAutoDelay: 1_000_000, RLimitRTTime: 10_000, RxMultiplier: 3},
 		Umask:            -1,
 	}
 }
@@ -96,7 +95,6 @@ var globalWords = map[string]func(*decoder, *Global, *node){
 	"vrrp_skip_check_adv_addr":         func(d *decoder, g *Global, n *node) { d.bool(n, &g.SkipCheckAdvAddr) },
 	"vrrp_notify_priority_changes":     func(d *decoder, g *Global, n *node) { d.bool(n, &g.NotifyPriority) },
 	"fifo_write_vrrp_states_on_reload": func(d *decoder, g *Global, n *node) { d.bool(n, &g.StatesOnReload) },
-	"log_unknown_vrids":                func(d *decoder, g *Global, n *node) { d.bool(n, &g.LogUnknownVRIDs) },
 	"vrrp_startup_delay":               func(d *decoder, g *Global, n *node) { d.duration(n, &g.StartupDelay, 0, day) },
 	"vrrp_down_timer_adverts":          func(d *decoder, g *Global, n *node) { d.int(n, &g.DownTimerAdverts, 1, 100) },
 	"dynamic_interfaces":               decodeDynamicInterfaces,
@@ -108,16 +106,7 @@ var globalWords = map[string]func(*decoder, *Global, *node){
 	"vrrp_notify_fifo_script":          func(d *decoder, g *Global, n *node) { g.VRRPNotifyFIFO.Script = d.command(n) },
 	"vrrp_priority":                    decodeNice,
 	"vrrp_rt_priority":                 func(d *decoder, g *Global, n *node) { d.int(n, &g.Process.RTPriority, 1, 99) },
-	"vrrp_rlimit_rttime":               decodeRLimit,
-	"vrrp_rlimit_rtime":                decodeRLimit,
 	"vrrp_no_swap":                     func(d *decoder, g *Global, n *node) { g.Process.NoSwap = d.flag(n) },
-	"vrrp_cpu_affinity":                decodeCPUs,
-	"vrrp_process_name":                func(d *decoder, g *Global, n *node) { d.text(n, &g.Process.Name) },
-	"max_auto_priority":                decodeMaxAuto,
-	"min_auto_priority_delay":          decodeMinAuto,
-	"vrrp_rx_bufs_policy":              decodeRxPolicy,
-	"vrrp_rx_bufs_multiplier":          func(d *decoder, g *Global, n *node) { d.int(n, &g.Process.RxMultiplier, 1, 1<<20) },
-	"vrrp_netlink_monitor_rcv_bufs":    decodeNetlinkBuf,
 	"umask":                            decodeUmask,
 	"vrrp_garp_master_delay":           func(d *decoder, g *Global, n *node) { d.garp(&g.Garp, n, "vrrp_") },
 	"vrrp_garp_master_repeat":          func(d *decoder, g *Global, n *node) { d.garp(&g.Garp, n, "vrrp_") },
@@ -125,8 +114,6 @@ var globalWords = map[string]func(*decoder, *Global, *node){
 	"vrrp_garp_lower_prio_repeat":      func(d *decoder, g *Global, n *node) { d.garp(&g.Garp, n, "vrrp_") },
 	"vrrp_garp_master_refresh":         func(d *decoder, g *Global, n *node) { d.garp(&g.Garp, n, "vrrp_") },
 	"vrrp_garp_master_refresh_repeat":  func(d *decoder, g *Global, n *node) { d.garp(&g.Garp, n, "vrrp_") },
-	"vrrp_garp_extra_if":               func(d *decoder, g *Global, n *node) { d.garp(&g.Garp, n, "vrrp_") },
-	"vrrp_vmac_garp_intvl":             func(d *decoder, g *Global, n *node) { d.garp(&g.Garp, n, "vrrp_") },
 	"vrrp_min_garp":                    decodeMinGarp,
 	"random_seed":                      nil, // read with the lines
 	"include_check":                    nil, // read with the lines
@@ -279,55 +266,6 @@ func decodeNice(d *decoder, g *Global, n *node) {
 	}
 }
 
-func decodeRLimit(d *decoder, g *Global, n *node) {
-	if v, ok := d.number(n, 2, 1<<40, "passes over it"); ok {
-		g.Process.RLimitRTTime = uint64(v)
-	}
-}
-
-func decodeCPUs(d *decoder, g *Global, n *node) {
-	if len(n.words) < 2 {
-		d.word(n)
-		return
-	}
-	for _, w := range n.args() {
-		if v, ok := d.numberWord(n.keyword(), w, 0, 4095, "passes over it"); ok {
-			g.Process.CPUAffinity = append(g.Process.CPUAffinity, int(v))
-		}
-	}
-}
-
-func decodeMaxAuto(d *decoder, g *Global, n *node) {
-	g.Process.MaxAutoPrio = 99
-	if len(n.words) > 1 {
-		d.int(n, &g.Process.MaxAutoPrio, -1, 99)
-	}
-}
-
-func decodeMinAuto(d *decoder, g *Global, n *node) {
-	if v, ok := d.number(n, 1, 10_000_000, useDefault); ok {
-		g.Process.MinAutoDelay = uint32(v)
-	}
-}
-
-func decodeRxPolicy(d *decoder, g *Global, n *node) {
-	w, ok := d.word(n)
-	if !ok {
-		return
-	}
-	if _, err := strconv.ParseUint(w.s, 10, 31); err != nil && w.s != "MTU" && w.s != "ADVERT" {
-		d.drop(w.pos, "MTU, ADVERT or a number of bytes", "passes over it", "unknown vrrp_rx_bufs_policy %s", w.s)
-		return
-	}
-	g.Process.RxBufPolicy = w.s
-}
-
-func decodeNetlinkBuf(d *decoder, g *Global, n *node) {
-	if v, ok := d.number(n, 1, 1<<31-1, "passes over it"); ok {
-		g.Process.NetlinkRcvBuf = uint32(v)
-	}
-}
-
 // umaskBits are the names that umask takes, without their leading I.
 var umaskBits = map[string]int{
 	"RUSR": 0o400, "WUSR": 0o200, "XUSR": 0o100, "RGRP": 0o40, "WGRP": 0o20, "XGRP": 0o10, "ROTH": 0o4, "WOTH": 0o2, "XOTH": 0o1,
@@ -392,21 +330,5 @@ func (d *decoder) garp(g *Garp, n *node, prefix string) {
 		g.RefreshSet = wholeSeconds(&g.Refresh) || g.RefreshSet
 	case "garp_master_refresh_repeat":
 		d.int(n, &g.RefreshRepeat, 1, 1000)
-	case "garp_extra_if", "vmac_garp_intvl":
-		d.garpExtra(g, n)
-	}
-}
-
-func (d *decoder) garpExtra(g *Garp, n *node) {
-	args := n.args()
-	if len(args) > 0 && args[0].s == "all" {
-		g.ExtraAll, args = true, args[1:]
-	}
-	if len(args) == 0 {
-		d.missing(n)
-		return
-	}
-	if v, ok := d.numberWord(n.keyword(), args[0], 0, 86400, "passes over it"); ok {
-		g.ExtraInterval = time.Duration(v) * time.Second
 	}
 }

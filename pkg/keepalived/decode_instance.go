@@ -72,8 +72,6 @@ var instanceWords = map[string]func(*decoder, *Instance, *node){
 	"track_src_ip":          func(d *decoder, v *Instance, n *node) { v.TrackSrcAddr = d.flag(n) },
 	"dont_track_primary":    func(d *decoder, v *Instance, n *node) { v.DontTrackPrimary = d.flag(n) },
 	"down_timer_adverts":    func(d *decoder, v *Instance, n *node) { d.int(n, &v.DownTimerAdverts, 1, 100) },
-	"timer_expired_backup":  func(d *decoder, v *Instance, n *node) { v.TimerExpiredBackup = d.flag(n) },
-	"thread_timer_expired":  func(d *decoder, v *Instance, n *node) { v.TimerExpiredBackup = d.flag(n) },
 	"native_ipv6":           func(d *decoder, v *Instance, n *node) { d.flag(n) },
 	"no_virtual_ipaddress":  func(d *decoder, v *Instance, n *node) { v.NoVIPs = d.flag(n) },
 	"unicast_fault_no_peer": func(d *decoder, v *Instance, n *node) { v.FaultNoPeer = d.flag(n) },
@@ -113,7 +111,6 @@ var instanceWords = map[string]func(*decoder, *Instance, *node){
 	"higher_prio_send_advert": func(d *decoder, v *Instance, n *node) { d.bool(n, &v.HigherPrioAdvert) },
 	"notify_priority_changes": func(d *decoder, v *Instance, n *node) { d.bool(n, &v.NotifyPriority) },
 	"kernel_rx_buf_size":      func(d *decoder, v *Instance, n *node) { d.int(n, &v.KernelRxBuf, 1, 1<<31-1) },
-	"debug":                   func(d *decoder, v *Instance, n *node) { d.int(n, &v.Debug, 0, 4) },
 
 	"notify":                     func(d *decoder, v *Instance, n *node) { d.notify(&v.Notify, n) },
 	"notify_master":              func(d *decoder, v *Instance, n *node) { d.notify(&v.Notify, n) },
@@ -129,8 +126,6 @@ var instanceWords = map[string]func(*decoder, *Instance, *node){
 	"garp_lower_prio_repeat":     func(d *decoder, v *Instance, n *node) { d.garp(&v.Garp, n, "") },
 	"garp_master_refresh":        func(d *decoder, v *Instance, n *node) { d.garp(&v.Garp, n, "") },
 	"garp_master_refresh_repeat": func(d *decoder, v *Instance, n *node) { d.garp(&v.Garp, n, "") },
-	"garp_extra_if":              func(d *decoder, v *Instance, n *node) { d.garp(&v.Garp, n, "") },
-	"vmac_garp_intvl":            func(d *decoder, v *Instance, n *node) { d.garp(&v.Garp, n, "") },
 }
 
 // decodeState reads state. As in keepalived, MASTER once given stays.

@@ -46,9 +46,6 @@ type Instance struct {
 	DownTimerAdverts int // adverts that may be missed, default 3
 	NoPreempt        bool
 	PreemptDelay     time.Duration
-	// TimerExpiredBackup: stay in BACKUP for good once the timer ran out
-	// (timer_expired_backup).
-	TimerExpiredBackup bool
 
 	SrcAddr      netip.Addr // unicast_src_ip or mcast_src_ip; invalid: the interface's first address
 	TrackSrcAddr bool       // FAULT while SrcAddr is not here
@@ -84,7 +81,6 @@ type Instance struct {
 	HigherPrioAdvert   bool
 	NotifyPriority     bool
 	KernelRxBuf        int // bytes, 0: the system's
-	Debug              int
 
 	Garp   Garp
 	Notify Notify
@@ -174,8 +170,6 @@ type Garp struct {
 	Refresh         time.Duration // again and again while MASTER; 0: never
 	RefreshSet      bool          // garp_master_refresh was given, even as 0
 	RefreshRepeat   int           // default 1
-	ExtraInterval   time.Duration // on interfaces of VIPs other than the instance's; 0: never
-	ExtraAll        bool          // garp_extra_if all
 }
 
 // Notify holds the commands to run on a change of state; nil is none.

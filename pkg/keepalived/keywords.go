@@ -65,43 +65,50 @@ var vocabulary = index(map[string][]group{
 	"global_defs": {
 		{plainWord, "router_id default_interface http_listen hello_port vrrp_version vrrp_strict vrrp_mcast_group4 vrrp_mcast_group6 " +
 			"vrrp_garp_master_delay vrrp_garp_master_repeat vrrp_garp_lower_prio_delay vrrp_garp_lower_prio_repeat vrrp_garp_master_refresh " +
-			"vrrp_garp_master_refresh_repeat vrrp_garp_interval vrrp_gna_interval vrrp_min_garp vrrp_garp_extra_if vrrp_vmac_garp_intvl " +
+			"vrrp_garp_master_refresh_repeat vrrp_garp_interval vrrp_gna_interval vrrp_min_garp " +
 			"vrrp_lower_prio_no_advert vrrp_higher_prio_send_advert vrrp_down_timer_adverts vrrp_check_unicast_src vrrp_no_check_unicast_src " +
-			"vrrp_skip_check_adv_addr vrrp_startup_delay vrrp_notify_priority_changes fifo_write_vrrp_states_on_reload log_unknown_vrids " +
+			"vrrp_skip_check_adv_addr vrrp_startup_delay vrrp_notify_priority_changes fifo_write_vrrp_states_on_reload " +
 			"dynamic_interfaces script_user enable_script_security notify_fifo notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script " +
-			"vrrp_priority vrrp_rt_priority vrrp_rlimit_rttime vrrp_rlimit_rtime vrrp_no_swap vrrp_cpu_affinity vrrp_process_name " +
-			"max_auto_priority min_auto_priority_delay vrrp_rx_bufs_policy vrrp_rx_bufs_multiplier vrrp_netlink_monitor_rcv_bufs umask " +
-			"random_seed include_check"},
+			"vrrp_priority vrrp_rt_priority vrrp_no_swap umask random_seed include_check"},
+		{ignored("vipd's threads run with real-time priority where that is permitted: vrrp_rt_priority"), "max_auto_priority min_auto_priority_delay"},
+		{ignored("LimitRTTIME= in the unit of systemd"), "vrrp_rlimit_rttime vrrp_rlimit_rtime"},
+		{ignored("CPUAffinity= in the unit of systemd"), "vrrp_cpu_affinity"},
+		{ignored("the kernel filters adverts of other virtual routers before vipd sees them"), "log_unknown_vrids"},
+		{ignored("a master announces all its addresses on all their interfaces: garp_master_refresh"), "vrrp_garp_extra_if vrrp_vmac_garp_intvl"},
 		{ignoredBlock("vipd sends no mail: use notify scripts"), "notification_email"},
 		{ignored("vipd sends no mail: use notify scripts"), "notification_email_from smtp_server smtp_helo_name smtp_connect_timeout smtp_alert " +
 			"smtp_alert_vrrp smtp_alert_checker no_email_faults no_checker_emails"},
 		{ignored("vipd does no load balancing"), "lvs_id lvs_sync_daemon lvs_timeouts lvs_flush lvs_flush_on_stop lvs_flush_onstop lvs_notify_fifo lvs_notify_fifo_script " +
 			"lvs_netlink_cmd_rcv_bufs lvs_netlink_cmd_rcv_bufs_force lvs_netlink_monitor_rcv_bufs lvs_netlink_monitor_rcv_bufs_force " +
 			"checker_priority checker_no_swap checker_rt_priority checker_cpu_affinity checker_rlimit_rttime checker_rlimit_rtime " +
-			"checker_log_all_failures checker_process_name rs_init_notifies nftables_ipvs nftables_ipvs_priority nftables_ipvs_start_fwmark"},
+			"checker_log_all_failures checker_process_name lvs_process_name rs_init_notifies nftables_ipvs nftables_ipvs_priority nftables_ipvs_start_fwmark"},
 		{ignored("vipd does no BFD yet"), "bfd_priority bfd_no_swap bfd_rt_priority bfd_cpu_affinity bfd_rlimit_rttime bfd_rlimit_rtime bfd_process_name"},
 		{ignored("vipd has /metrics and /api/v1/status instead: http_listen"), "snmp_socket enable_traps enable_snmp_vrrp enable_snmp_keepalived enable_snmp_rfc enable_snmp_rfcv2 " +
 			"enable_snmp_rfcv3 enable_snmp_checker enable_dbus dbus_service_name dbus_no_interface_name"},
 		{ignored("vipd sets no firewall"), "vrrp_iptables vrrp_ipsets nftables nftables_priority nftables_counters nftables_ifindex disable_local_igmp"},
 		{ignored("vipd makes no interfaces yet"), "vmac_prefix vmac_addr_prefix"},
-		{ignored("vipd is one process"), "process_names process_name tmp_config_directory config_save_dir data_use_instance"},
+		{ignored("vipd is one process"), "process_names process_name vrrp_process_name tmp_config_directory config_save_dir data_use_instance"},
 		{ignored("have systemd run it: ExecStartPre, ExecStopPost"), "startup_script startup_script_timeout shutdown_script shutdown_script_timeout"},
 		{ignored("`vipd reload` checks the file first and keeps the old one on an error"), "reload_check_config reload_time_file reload_repeat reload_file"},
-		{ignored("vipd sets its own buffers"), "vrrp_netlink_cmd_rcv_bufs vrrp_netlink_cmd_rcv_bufs_force vrrp_netlink_monitor_rcv_bufs_force " +
+		{ignored("vipd sets its own buffers; kernel_rx_buf_size in an instance is carried out"), "vrrp_rx_bufs_policy vrrp_rx_bufs_multiplier " +
+			"vrrp_netlink_monitor_rcv_bufs vrrp_netlink_cmd_rcv_bufs vrrp_netlink_cmd_rcv_bufs_force vrrp_netlink_monitor_rcv_bufs_force " +
 			"process_monitor_rcv_bufs process_monitor_rcv_bufs_force"},
 		{ignored("`vipd status --json` and `vipd why` show the state"), "state_dump_file stats_dump_file json_dump_file state_file_location stats_file_location json_file_location json_version"},
 		{ignored("vipd hears of every link from the kernel and does not poll"), "linkbeat_use_polling"},
 	},
 	"vrrp_instance": {
 		{weightyWord, "state interface vrf version virtual_router_id priority advert_int nopreempt preempt preempt_delay unicast_src_ip mcast_src_ip mcast_dst_ip " +
-			"track_src_ip dont_track_primary down_timer_adverts timer_expired_backup thread_timer_expired native_ipv6 no_virtual_ipaddress unicast_fault_no_peer " +
+			"track_src_ip dont_track_primary down_timer_adverts native_ipv6 no_virtual_ipaddress unicast_fault_no_peer " +
 			"old_unicast_checksum v3_checksum_as_v2"},
 		{weightyList, "virtual_ipaddress virtual_ipaddress_excluded virtual_routes virtual_rules unicast_peer track_interface track_script track_process track_file"},
 		{weightyBlock, "authentication auth_hmac floating_ip"},
 		{plainWord, "check_unicast_src no_check_unicast_src unicast_ttl skip_check_adv_addr strict_mode accept promote_secondaries " +
 			"notify notify_master notify_backup notify_fault notify_stop notify_deleted notify_master_rx_lower_pri notify_priority_changes " +
 			"garp_master_delay garp_master_repeat garp_lower_prio_delay garp_lower_prio_repeat garp_master_refresh garp_master_refresh_repeat " +
-			"garp_extra_if vmac_garp_intvl lower_prio_no_advert higher_prio_send_advert kernel_rx_buf_size debug"},
+			"lower_prio_no_advert higher_prio_send_advert kernel_rx_buf_size"},
+		{refused("nopreempt, or vipd drain"), "timer_expired_backup thread_timer_expired"},
+		{ignored("a master announces all its addresses on all their interfaces: garp_master_refresh"), "garp_extra_if vmac_garp_intvl"},
+		{ignored("vipd run --log-level debug"), "debug"},
 		{refusedBlock("vipd does no BFD yet"), "track_bfd"},
 		{ignored("vipd makes no interfaces yet: the address answers with the interface's own MAC"), "use_vmac use_vmac_addr vmac_xmit_base use_ipvlan"},
 		{ignored("vipd sets no firewall: packets to the address are taken"), "no_accept"},

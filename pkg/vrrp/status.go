@@ -68,6 +68,9 @@ func (r Router) Status() Status {
 // State returns the state.
 func (r Router) State() State { return r.state }
 
+// EffectivePriority returns the priority that is advertised while Master.
+func (r Router) EffectivePriority() uint8 { return r.priority }
+
 // Config returns the configuration in use. It must not be changed.
 func (r Router) Config() *Config { return r.cfg }
 

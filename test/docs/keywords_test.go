@@ -1,0 +1,79 @@
+package docs
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/geodns-vipd/geodns/pkg/keepalived"
+)
+
+var writeKeywords = flag.Bool("write-keywords", false, "rewrite the table of keywords in docs/vipd-reference.md")
+
+// keywordMarks stand around the table of keywords in the reference.
+const keywordsBegin, keywordsEnd = "<!-- keywords -->\n", "<!-- end of keywords -->\n"
+
+// TestEveryKeywordIsTold holds the table of keywords to the program: a row for
+// each word in each block, with what vipd does and why.
+func TestEveryKeywordIsTold(t *testing.T) {
+	const name = "docs/vipd-reference.md"
+	text := read(t, name)
+	head, rest, ok := strings.Cut(text, keywordsBegin)
+	told, tail, ok2 := strings.Cut(rest, keywordsEnd)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no table of keywords", name)
+	}
+	want := keywordTable()
+	if strings.Count(want, "\n") < 250 {
+		t.Fatalf("only %d rows", strings.Count(want, "\n"))
+	}
+	if *writeKeywords {
+		if err := os.WriteFile("../../"+name, []byte(head+keywordsBegin+want+keywordsEnd+tail), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if told == want {
+		return
+	}
+	rows := func(s string) map[string]bool {
+		out := map[string]bool{}
+		for _, row := range strings.Split(s, "\n") {
+			out[row] = true
+		}
+		return out
+	}
+	for row := range rows(want) {
+		if !rows(told)[row] {
+			t.Errorf("missing: %s", row)
+		}
+	}
+	for row := range rows(told) {
+		if !rows(want)[row] {
+			t.Errorf("not so: %s", row)
+		}
+	}
+}
+
+// keywordTable writes the rows. What stands behind a verdict is the reason.
+func keywordTable() string {
+	var b strings.Builder
+	b.WriteString("| keyword | in | what vipd does |\n|---|---|---|\n")
+	for _, k := range keepalived.Keywords() {
+		does := string(k.Verdict)
+		if k.Why != "" {
+			does += ": " + k.Why
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", k.Word, blockWord(k.Block), does)
+	}
+	return b.String()
+}
+
+func blockWord(block string) string {
+	if strings.Contains(block, " ") {
+		return block
+	}
+	return "`" + block + "`"
+}
