@@ -304,9 +304,7 @@ func TestWhatVipdDoesNotYetIsSo(t *testing.T) {
 		{word: "no_accept", inside: "no_accept"},
 		{word: "virtual_server", top: "virtual_server 192.0.2.1 80 { }", refused: true},
 		{word: "track_group", top: "track_group g { group { VI_1 } }", refused: true},
-		{word: "interface_up_down_delays", top: "interface_up_down_delays { eth1 3 }", refused: true},
 		{word: "timer_expired_backup", inside: "timer_expired_backup", refused: true},
-		{word: "garp_group", top: "garp_group { interface eth1\n garp_interval 1 }"},
 		{word: "garp_extra_if", inside: "garp_extra_if 3"},
 		{word: "floating_ip", inside: "floating_ip aws { address 192.0.2.3 }", refused: true},
 	} {
