@@ -8,48 +8,26 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
 // HTTP/2 is left to net/http, at the price of its goroutines and memory. The
-// address that a probe connects to travels in the context of its request.
+// connection is made here and travels in the context of its request, so that
+// what goes wrong with it is known as it was.
 
-// attemptKey is the key of the attempt in the context of a request.
-type attemptKey struct{}
+// connKey is the key of the connection in the context of a request.
+type connKey struct{}
 
-// transport2 returns a transport that speaks HTTP/2 only, one connection for
-// each request.
+// transport2 returns a transport that speaks HTTP/2 only, over the connection
+// that a request brings.
 func (p *HTTP) transport2() *http.Transport {
-	dial := func(ctx context.Context, secure bool) (net.Conn, error) {
-		a := ctx.Value(attemptKey{}).(*attempt2)
-		tcp, err := a.dial(a.target.port)
-		if err != nil {
-			a.dialErr = err
-			return nil, err
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		c := ctx.Value(connKey{}).(*handed)
+		if c.taken.Swap(true) {
+			return nil, errors.New("one connection for each request")
 		}
-		c := &conn{Conn: tcp, tcp: tcp, to: p.endpoint(a.attempt, a.target), left: maxConn2}
-		if !secure {
-			return c, nil
-		}
-		config := p.tlsFor(c.to.name).Clone()
-		config.NextProtos = []string{"h2"}
-		// What reads is bounded below TLS here, since the transport wants to
-		// see a *tls.Conn to know what was agreed.
-		s := tls.Client(c, config)
-		a.stage = handshake
-		if err := s.HandshakeContext(ctx); err != nil {
-			a.dialErr = err
-			tcp.Close()
-			return nil, err
-		}
-		if s.ConnectionState().NegotiatedProtocol != "h2" {
-			a.dialErr = errNoHTTP2
-			tcp.Close()
-			return nil, errNoHTTP2
-		}
-		a.expires = expires(s.ConnectionState())
-		a.stage = waiting
-		return s, nil
+		return c.conn, nil
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
@@ -59,9 +37,45 @@ func (p *HTTP) transport2() *http.Transport {
 		DisableKeepAlives:      true,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: MaxHeaders,
-		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, false) },
-		DialTLSContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, true) },
+		DialContext:            dial,
+		DialTLSContext:         dial,
 	}
+}
+
+// handed is a connection that a request brings.
+type handed struct {
+	conn  net.Conn
+	taken atomic.Bool
+}
+
+// open2 connects to t and, for https, agrees on TLS and HTTP/2. What comes
+// over the connection is bounded below TLS, since the transport wants to see a
+// *tls.Conn to know what was agreed.
+func (p *HTTP) open2(a *attempt, t target) (c net.Conn, end time.Time, err error) {
+	tcp, err := a.dial(t.port)
+	if err != nil {
+		return nil, end, err
+	}
+	below := &conn{Conn: tcp, tcp: tcp, to: p.endpoint(a, t), left: maxConn2}
+	if t.scheme != "https" {
+		return below, end, nil
+	}
+	config := p.tlsFor(below.to.name).Clone()
+	config.NextProtos = []string{"h2"}
+	a.stage = handshake
+	release := below.guard(a.ctx)
+	secure := tls.Client(below, config)
+	err = secure.Handshake()
+	release()
+	state := secure.ConnectionState()
+	if err == nil && state.NegotiatedProtocol != "h2" {
+		err = errNoHTTP2
+	}
+	if err != nil {
+		below.abort()
+		return nil, end, err
+	}
+	return secure, expires(state), nil
 }
 
 // maxConn2 is how many octets may come over one HTTP/2 connection: headers
@@ -70,18 +84,14 @@ const maxConn2 = 2 * (MaxHeaders + MaxBody)
 
 var errNoHTTP2 = errors.New("the server does not speak HTTP/2")
 
-// attempt2 is an attempt while its request is with net/http.
-type attempt2 struct {
-	*attempt
-	target  target
-	dialErr error // what net/http would wrap or replace
-	expires time.Time
-}
-
 // exchange2 sends one request to t over HTTP/2 and reads the response.
 func (p *HTTP) exchange2(a *attempt, t target, s *scratch) (reply, error) {
-	a2 := &attempt2{attempt: a, target: t}
-	ctx := context.WithValue(a.ctx, attemptKey{}, a2)
+	c, end, err := p.open2(a, t)
+	if err != nil {
+		return reply{}, err
+	}
+	defer c.Close() // after the transport has closed it, it does nothing
+	ctx := context.WithValue(a.ctx, connKey{}, &handed{conn: c})
 	req, err := http.NewRequestWithContext(ctx, t.method, t.scheme+"://"+t.host+t.path, nil)
 	if err != nil {
 		return reply{}, err
@@ -94,28 +104,27 @@ func (p *HTTP) exchange2(a *attempt, t target, s *scratch) (reply, error) {
 	a.stage = waiting
 	resp, err := p.h2.RoundTrip(req)
 	if err != nil {
-		return reply{}, a2.cause(err)
+		return reply{}, a.cause2(err)
 	}
 	defer resp.Body.Close()
-	r := reply{status: resp.StatusCode, location: resp.Header.Get("Location"), load: p.c.Load.header(resp.Header), expires: a2.expires}
+	r := reply{status: resp.StatusCode, location: resp.Header.Get("Location"), load: p.c.Load.header(resp.Header), expires: end}
 	a.stage = reading
 	if err := s.readBody(resp.Body, p.c.wantsBody(), &r); err != nil {
-		return reply{}, a2.cause(err)
+		return reply{}, a.cause2(err)
 	}
 	return r, nil
 }
 
-// cause returns what lies behind an error of net/http, whose texts are for
+// cause2 returns what lies behind an error of net/http, whose texts are for
 // programmers.
-func (a *attempt2) cause(err error) error {
+func (a *attempt) cause2(err error) error {
+	text := err.Error()
 	switch {
-	case a.dialErr != nil:
-		return a.dialErr
 	case a.ctx.Err() != nil:
 		return a.ctx.Err()
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return io.ErrUnexpectedEOF
-	case strings.Contains(err.Error(), "malformed HTTP"), strings.Contains(err.Error(), "frame"), strings.Contains(err.Error(), "server sent"):
+	case strings.Contains(text, "malformed HTTP"), strings.Contains(text, "frame"), strings.Contains(text, "server sent"):
 		return errNoHTTP2
 	}
 	return err

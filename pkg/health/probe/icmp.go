@@ -81,19 +81,32 @@ func (p *ICMP) attempt(a *attempt) error {
 	if _, err := c.Write(out); err != nil {
 		return err
 	}
-	in := make([]byte, p.c.Size+128)
+	in := make([]byte, p.c.Size+128) // headers of IP and ICMP, and what is too long
 	for {
 		n, err := c.Read(in)
 		if err != nil {
 			return err
 		}
-		switch match, err := e.match(in[:n], raw); {
+		got := in[:n]
+		if raw && e.v4 {
+			got = withoutHeader(got)
+		}
+		switch match, err := e.match(got, raw); {
 		case err != nil:
 			return err
 		case match:
 			return nil
 		}
 	}
+}
+
+// withoutHeader returns an IPv4 packet without its header, which only raw
+// sockets of IPv4 deliver.
+func withoutHeader(packet []byte) []byte {
+	if len(packet) == 0 {
+		return nil
+	}
+	return packet[min(int(packet[0]&0x0f)*4, len(packet)):]
 }
 
 // pingSocket opens a socket for echo requests that is connected to the
