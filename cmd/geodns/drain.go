@@ -30,6 +30,8 @@ func (f *changeFlags) add(cmd *cobra.Command, keys ...string) {
 			flags.DurationVar(&f.hold, "for", 0, "end by itself after this time, such as 2h (default: until taken back)")
 		case "over":
 			flags.DurationVar(&f.over, "over", 0, "by degrees over this time, such as 10m, always the same clients first")
+		case "beyond":
+			flags.BoolVar(&f.body.BeyondGuard, "yes-beyond-guard", false, "also if a guard forbids it")
 		case "address":
 			flags.StringVar(&f.body.Address, "address", "", "only this address of the site")
 		case "policy":
@@ -50,14 +52,15 @@ would go if it were down. With --over it loses them by degrees, always the same
 ones first. The drain holds over restarts until "geodns undrain", or with --for
 until its time is over.
 
-It goes to every server; one that was not reached is named, and the exit code is
-then 1.`,
+A drain that would break a guard is refused, unless --yes-beyond-guard says that
+it is known. It goes to every server; one that was not reached is named, and the
+exit code is then 1.`,
 		Example: `  geodns drain fra --for 2h --reason "new disks"
   geodns drain fra --over 10m
   geodns drain fra --address 203.0.113.10`,
 		Args: cli.Args(cobra.ExactArgs(1)),
 	}
-	f.add(cmd, "for", "over")
+	f.add(cmd, "for", "over", "beyond")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return f.change(cmd, "drain", args[0]) }
 	return cmd
 }
@@ -68,8 +71,9 @@ func undrainCommand() *cobra.Command {
 		Use:   "undrain SITE",
 		Short: "Put a drained site into service again, at once or by degrees",
 		Long: `Put a drained site, address or target into service again, over the time of
---over. It goes to every server; one that was not reached is named, and the exit
-code is then 1.`,
+--over, or else of the site's slow_start. A site that has recovered and is held
+back by fail_back is let in too. It goes to every server; one that was not
+reached is named, and the exit code is then 1.`,
 		Args: cli.Args(cobra.ExactArgs(1)),
 	}
 	f.add(cmd, "over")
@@ -92,7 +96,7 @@ then 1.`,
   geodns force fra none`,
 		Args: cli.Args(cobra.ExactArgs(2)),
 	}
-	f.add(cmd, "for")
+	f.add(cmd, "for", "beyond")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		switch args[1] {
 		case "up", "down", "none":

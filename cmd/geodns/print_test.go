@@ -28,9 +28,9 @@ const statusJSON = `{
   "state": {"ok": false, "error": "no space left on device"},
   "zones": [{"name": "example.com."}],
   "sites": [
-    {"name": "fra", "up": false, "share": 0.5, "forced": "up", "since": "2026-11-21T11:55:00Z", "addresses": [
+    {"name": "fra", "up": false, "share": 0.5, "forced": "up", "kept_by": ["web"], "since": "2026-11-21T11:55:00Z", "addresses": [
       {"address": "203.0.113.10", "up": false, "share": 1, "since": "2026-11-21T11:55:00Z", "last_error": "connection refused", "checks": [{"latency_ms": 0.4}, {"latency_ms": 12.34}]}]},
-    {"name": "iad", "up": true, "share": 0, "since": null, "addresses": [{"address": "2001:db8:f::10", "up": true, "share": 1, "since": null, "last_error": "", "checks": []}]}
+    {"name": "iad", "up": true, "share": 0, "since": null, "addresses": [{"address": "2001:db8:f::10", "up": true, "share": 1, "held": true, "since": null, "last_error": "", "checks": []}]}
   ],
   "overrides": [
     {"policy": "", "site": "fra", "address": "", "state": "draining", "share": 0.5, "set": "2026-11-21T11:59:00Z",
@@ -44,11 +44,11 @@ the last reload was refused 30s ago; what was loaded 3h0m ago is served:
   zones/a.zone:3:1: wrong: right
 overrides and states are not kept as they should: no space left on device
 
-SITE  ADDRESS         STATE                 SINCE  LATENCY   LAST ERROR
-fra                   down, forced up, 50%  5m               
-      203.0.113.10    down                  5m     12.3 ms   connection refused
-iad                   up, drained           -                
-      2001:db8:f::10  up                    -      no check  
+SITE  ADDRESS         STATE                                              SINCE  LATENCY   LAST ERROR
+fra                   down, forced up, 50%, kept in by the guard of web  5m               
+      203.0.113.10    down                                               5m     12.3 ms   connection refused
+iad                   up, drained                                        -                
+      2001:db8:f::10  up, held back until undrain                        -      no check  
 
 fra is draining (50% of its clients, done at 2026-11-21T12:01:00Z) until 2026-11-21T14:00:00Z, by anna: new disks; set 1m ago
 iad in policy web is drained; set 1m ago

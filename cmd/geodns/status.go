@@ -93,9 +93,9 @@ func printStatusTable(w io.Writer, st geodns.Status, now time.Time) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "SITE\tADDRESS\tSTATE\tSINCE\tLATENCY\tLAST ERROR")
 	for _, s := range st.Sites {
-		fmt.Fprintf(t, "%s\t\t%s\t%s\t\t\n", s.Name, stateText(s.Up, s.Forced, s.Share), ago(s.Since, now))
+		fmt.Fprintf(t, "%s\t\t%s\t%s\t\t\n", s.Name, siteState(s), ago(s.Since, now))
 		for _, a := range s.Addresses {
-			fmt.Fprintf(t, "\t%s\t%s\t%s\t%s\t%s\n", a.Address, stateText(a.Up, a.Forced, a.Share), ago(a.Since, now), latency(a), a.LastError)
+			fmt.Fprintf(t, "\t%s\t%s\t%s\t%s\t%s\n", a.Address, addressState(a), ago(a.Since, now), latency(a), a.LastError)
 		}
 	}
 	t.Flush()
@@ -107,6 +107,28 @@ func printStatusTable(w io.Writer, st geodns.Status, now time.Time) {
 		target.Addr, _ = netip.ParseAddr(o.Address)
 		fmt.Fprintf(w, "%s is %s; set %s ago\n", target, o.Text(), ago(o.Set, now))
 	}
+}
+
+func siteState(s geodns.SiteStatus) string {
+	text := stateText(s.Up, s.Forced, s.Share)
+	if s.Load != nil {
+		text += fmt.Sprintf(", load %.4g of %.4g", *s.Load, s.Capacity)
+	}
+	if len(s.KeptBy) > 0 {
+		text += ", kept in by the guard of " + strings.Join(s.KeptBy, " and ")
+	}
+	return text
+}
+
+func addressState(a geodns.AddressStatus) string {
+	text := stateText(a.Up, a.Forced, a.Share)
+	switch {
+	case a.Held && a.HeldUntil != nil:
+		text += ", held back until " + a.HeldUntil.Format(time.TimeOnly)
+	case a.Held:
+		text += ", held back until undrain"
+	}
+	return text
 }
 
 // stateText says what the checks found, and what an operator made of it.

@@ -21,12 +21,13 @@ type ChangeRequest struct {
 
 // ChangeBody is the body of a request that changes something.
 type ChangeBody struct {
-	For     Duration  `json:"for,omitzero"`
-	Over    *Duration `json:"over,omitempty"` // nil: as the site says
-	Reason  string    `json:"reason,omitempty"`
-	Address string    `json:"address,omitempty"`
-	Policy  string    `json:"policy,omitempty"`
-	State   string    `json:"state,omitempty"`
+	For         Duration  `json:"for,omitzero"`
+	Over        *Duration `json:"over,omitempty"` // nil: as the site says
+	Reason      string    `json:"reason,omitempty"`
+	Address     string    `json:"address,omitempty"`
+	Policy      string    `json:"policy,omitempty"`
+	State       string    `json:"state,omitempty"`
+	BeyondGuard bool      `json:"beyond_guard,omitempty"`
 }
 
 // Duration is a time that stands in JSON as text such as "2h" or "10m".
@@ -52,9 +53,30 @@ func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Durat
 
 // bodyKeys are what each action takes.
 var bodyKeys = map[string][]string{
-	"drain":   {"for", "over", "reason", "address", "policy"},
+	"drain":   {"for", "over", "reason", "address", "policy", "beyond_guard"},
 	"undrain": {"over", "reason", "address", "policy"},
-	"force":   {"state", "for", "reason", "address", "policy"},
+	"force":   {"state", "for", "reason", "address", "policy", "beyond_guard"},
+}
+
+// loadBody is the body of a report of a site's load.
+type loadBody struct {
+	Load *float64 `json:"load"`
+}
+
+// report serves the reports of loads.
+func (s *Server) report(mux *http.ServeMux, load func(site string, load float64) error) {
+	mux.HandleFunc("POST /api/v1/sites/{site}/load", s.changing(func(w http.ResponseWriter, r *http.Request, _ string) {
+		var body loadBody
+		err := readBody(w, r, []string{"load"}, &body)
+		if err == nil && (body.Load == nil || *body.Load < 0) {
+			err = errors.New("load is missing or negative: {\"load\": 123}")
+		}
+		if err != nil {
+			writeJSON(w, http.StatusBadRequest, apiError{err.Error()})
+			return
+		}
+		reply(w, struct{}{}, load(r.PathValue("site"), *body.Load))
+	}))
 }
 
 // maxBody bounds the body of a request, in octets.

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
@@ -30,6 +31,9 @@ func changer(t *testing.T, cfg Config) (s *Server, got *[]ChangeRequest) {
 			}
 			*got = append(*got, r)
 			return r, nil
+		}, Load: func(site string, load float64) error {
+			*got = append(*got, ChangeRequest{Action: "load", Site: site, ChangeBody: ChangeBody{Reason: fmt.Sprint(load)}})
+			return nil
 		}})
 	}()
 	t.Cleanup(func() { cancel(); <-done })
@@ -83,6 +87,11 @@ func TestBodiesAreReadStrictly(t *testing.T) {
 		{"fra/drain", "text/plain", "{}", 415, "Content-Type: application/json"},
 		{"fra/drain", "application/x-www-form-urlencoded", "", 415, "JSON"},
 		{"fra/drain", "", "{}", 415, "JSON"},
+		{"fra/load", json, `{"load": 12.5}`, 200, ""},
+		{"fra/load", json, `{}`, 400, "load is missing or negative"},
+		{"fra/load", json, `{"load": -1}`, 400, "load is missing or negative"},
+		{"fra/load", json, `{"load": "many"}`, 400, "load is string"},
+		{"fra/load", json, `{"lod": 1}`, 400, `unknown key "lod"`},
 		{"fra/explode", json, "{}", 404, ""},
 	} {
 		*got = nil

@@ -48,6 +48,8 @@ type Routes struct {
 	Change func(ChangeRequest) (any, error)
 	// Report takes a report for a push check.
 	Report func(context.Context, ReportRequest) error
+	// Load takes the report of a site's load.
+	Load func(site string, load float64) error
 	// Metrics serves GET /metrics.
 	Metrics http.Handler
 	// Page serves GET /.
@@ -211,6 +213,9 @@ func (s *Server) mux(r Routes) *http.ServeMux {
 	}
 	if r.Report != nil {
 		mux.HandleFunc("POST /api/v1/checks/{check}/report", s.handleReport(r.Report))
+	}
+	if r.Load != nil {
+		s.report(mux, r.Load)
 	}
 	if r.Metrics != nil {
 		mux.Handle("GET /metrics", r.Metrics)

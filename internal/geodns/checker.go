@@ -74,7 +74,20 @@ type checker struct {
 	publish func(*health.Board) // makes and swaps in the snapshot
 	wake    time.Time           // when the board next changes by itself; zero if it does not
 	last    transitions
-	changed func() // told that the board holds something new to be kept; may be called often
+
+	subjects []health.Subject
+	horizons bool
+	changed  func() // told that the board holds something new to be kept; may be called often
+}
+
+// boardRules are what a configuration says about how the board folds its
+// checks.
+type boardRules struct {
+	subjects   []health.Subject
+	sites      map[string]health.Rules
+	guards     []health.Guard
+	successors map[string][]string
+	horizons   bool // some answer depends on how soon a state can change
 }
 
 type keyedResult struct {
@@ -134,8 +147,11 @@ func (c *checker) unknown(watches []target) []target {
 // those that it ran before keep state and schedule. first are the results of a
 // first round over fresh. publish takes over; it is called before configure
 // returns. It must run in the owner's goroutine.
-func (c *checker) configure(watches, fresh []target, first []health.Result, rules map[string]health.Rules, publish func(*health.Board)) {
-	c.board.SetRules(rules)
+func (c *checker) configure(watches, fresh []target, first []health.Result, rules boardRules, publish func(*health.Board)) {
+	c.board.SetRules(rules.sites)
+	c.board.SetGuards(rules.guards)
+	c.board.SetSuccessors(rules.successors)
+	c.subjects, c.horizons = rules.subjects, rules.horizons
 	retired := c.probers(watches)
 	c.adopt(watches)
 	plain := make([]health.Watch, len(watches))
@@ -168,7 +184,7 @@ func (c *checker) save() (saved health.Saved) {
 // republish does what has become due with time and publishes the state of
 // now. It must run in the owner's goroutine.
 func (c *checker) republish(now time.Time) {
-	events := c.board.Settle(now)
+	events := c.board.Settle(c.subjects, now)
 	for _, e := range events {
 		c.note(e)
 	}
@@ -349,8 +365,12 @@ func (c *checker) step(r keyedResult) bool {
 	changed := c.board.Step(r.key, r.res)
 	c.observe(r.key, r.res)
 	c.logWarning(r, before[len(before)-1].Last)
+	c.passLoad(r)
 	if !changed {
-		return false
+		// A run that grows or breaks brings a change nearer or farther.
+		after, _ := c.board.Tracker(r.key)
+		was := before[len(before)-1]
+		return c.horizons && (after.Up && after.FailRun != was.FailRun || !after.Up && after.PassRun != was.PassRun)
 	}
 	for i, k := range touched {
 		after, _ := c.board.Tracker(k)

@@ -81,7 +81,7 @@ func runChecker(t *testing.T, watches ...target) *rig {
 	r := &rig{ctx: ctx, log: new(strings.Builder)}
 	r.checker = newChecker(slog.New(slog.NewTextHandler(r.log, nil)), func(health.Key, health.Result) {})
 	results := firstRound(ctx, watches)
-	r.configure(watches, watches, results, nil, r.note(watches))
+	r.configure(watches, watches, results, boardRules{}, r.note(watches))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -106,7 +106,7 @@ func (r *rig) reload(t *testing.T, watches ...target) {
 	var fresh []target
 	r.do(r.ctx, func(context.Context) { fresh = r.unknown(watches) })
 	results := firstRound(r.ctx, fresh)
-	if !r.do(r.ctx, func(context.Context) { r.configure(watches, fresh, results, nil, r.note(watches)) }) {
+	if !r.do(r.ctx, func(context.Context) { r.configure(watches, fresh, results, boardRules{}, r.note(watches)) }) {
 		t.Fatal("the checker did not take the new watches")
 	}
 }
@@ -290,7 +290,7 @@ func TestResultsThatWaitArePublishedTogether(t *testing.T) {
 		watches = append(watches, watchOf(fmt.Sprint("s", i), second, &script{}))
 	}
 	published := 0
-	c.configure(watches, nil, nil, nil, func(*health.Board) { published++ })
+	c.configure(watches, nil, nil, boardRules{}, func(*health.Board) { published++ })
 	published = 0
 	for _, w := range watches {
 		c.results <- keyedResult{w.Key, health.Result{Verdict: health.Fail, Err: "refused"}}

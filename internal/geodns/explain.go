@@ -155,6 +155,7 @@ func (s *Server) routes() control.Routes {
 		Explain: s.explainLive,
 		Change:  s.change,
 		Report:  s.reports,
+		Load:    s.reportLoad,
 		Metrics: s.metrics.Handler(),
 		Page:    http.HandlerFunc(index),
 	}
@@ -171,6 +172,7 @@ POST /api/v1/sites/{site}/drain                   {"for": "2h", "over": "10m", "
 POST /api/v1/sites/{site}/undrain                 {"over": "10m"}
 POST /api/v1/sites/{site}/force                   {"state": "up"}, or down or none
 POST /api/v1/checks/{check}/report                what a site says about itself, for push checks
+POST /api/v1/sites/{site}/load                    {"load": 123}
 GET /metrics                                      for Prometheus
 `)
 }

@@ -33,9 +33,11 @@ type Loaded struct {
 	Databases []*geo.Source
 	Watched   []string // files and folders whose change calls for a reload
 
-	bound   []*answer.Zone // in the order of Zones
-	targets []target
-	fresh   int // zones that were read, not kept from the load before
+	bound      []*answer.Zone // in the order of Zones
+	targets    []target
+	guards     []health.Guard
+	successors map[string][]string // by site: who takes its clients next
+	fresh      int                 // zones that were read, not kept from the load before
 }
 
 // Load reads and checks all files of a configuration. The result is nil if
@@ -85,6 +87,12 @@ func (l *loader) load(cfg config.Geodns) (*Loaded, diag.List) {
 		list = append(list, g.review()...)
 	}
 	g.finish()
+	if g.compiler != nil {
+		out.guards = guardsOf(g.compiler.Guards(), g.sites)
+		if hasCapacity(g.config.Rules()) {
+			out.successors = successorsOf(g.compiler, g.sites)
+		}
+	}
 	list.Sort()
 	l.mu.Lock()
 	l.watched = out.Watched

@@ -153,14 +153,16 @@ func (s *Server) carryOut(t health.Target, req control.ChangeRequest, o health.O
 	var err error
 	var message string
 	before := words(overridesOf(b, t, now))
+	if req.Action == "drain" || req.State == "down" {
+		if err := s.mayRemove(t, req, now); err != nil {
+			return "", err
+		}
+	}
 	switch {
 	case req.Action == "drain":
 		err = b.Drain(t, o, now)
 	case req.Action == "undrain":
-		if req.Over == nil {
-			o.Over = b.Rules(t.Site).SlowStart
-		}
-		if !b.Undrain(t, o, now) {
+		if !s.undrain(t, req, o, now) {
 			message = fmt.Sprintf("%s was not drained", t)
 		}
 	case req.State == "none":
@@ -185,6 +187,40 @@ func (s *Server) carryOut(t health.Target, req control.ChangeRequest, o health.O
 		s.checker.last.add(health.Event{At: now, Target: t, From: before, To: words(list), Reason: reasonOf(o)})
 	}
 	return message, nil
+}
+
+// undrain puts a target into service again: it ends a drain, and for a site also
+// the hold after a recovery. It reports whether there was either.
+func (s *Server) undrain(t health.Target, req control.ChangeRequest, o health.Order, now time.Time) bool {
+	b := s.checker.board
+	if req.Over == nil {
+		o.Over = b.Rules(t.Site).SlowStart
+	}
+	was := b.Undrain(t, o, now)
+	if t == (health.Target{Site: t.Site}) && b.Release(t.Site, s.checker.subjects, req.Over == nil, now) {
+		if !was && req.Over != nil {
+			b.Reintroduce(t, o, now)
+		}
+		was = true
+	}
+	return was
+}
+
+// mayRemove returns why a target may not be taken out: a guard forbids it and
+// nobody said that it is known.
+func (s *Server) mayRemove(t health.Target, req control.ChangeRequest, now time.Time) error {
+	why := s.checker.board.Forbids(t, s.checker.subjects, now)
+	switch {
+	case why == "":
+		return nil
+	case req.BeyondGuard:
+		s.Log.Warn("an operator goes beyond a guard", "site", t.Site, "target", t.Addr, "who", req.Who, "reason", req.Reason, "guard", why)
+		return nil
+	}
+	s.metrics.GuardRefused.Inc()
+	s.Log.Warn("refused: a guard forbids it", "action", req.Action, "site", t.Site, "target", t.Addr, "who", req.Who, "guard", why)
+	return &control.Refusal{Status: http.StatusConflict,
+		Text: why + ": nothing was changed; --yes-beyond-guard (beyond_guard) does it all the same"}
 }
 
 // words says in a few words what overrides make of their target.

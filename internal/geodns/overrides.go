@@ -80,10 +80,17 @@ func overridesOf(b *health.Board, t health.Target, now time.Time) []OverrideStat
 
 // overrideMetrics returns what Prometheus is told about overrides.
 func overrideMetrics(l *Loaded, b *health.Board, now time.Time) metrics.Overrides {
-	out := metrics.Overrides{Shares: map[string]float64{}}
+	out := metrics.Overrides{Shares: map[string]float64{}, Held: map[string]bool{}, Kept: map[string]bool{}}
 	for i := range int32(l.Sites.Len()) {
-		name := l.Sites.At(i).Name
-		out.Shares[name] = part(b.Limit(health.Target{Site: name}, now).Share)
+		site := l.Sites.At(i)
+		name := site.Name
+		out.Kept[name] = len(b.KeptBy(name)) > 0
+		for _, a := range site.Addrs {
+			held, _ := b.Held(health.Target{Site: name, Addr: a.Addr})
+			out.Held[name] = out.Held[name] || held
+		}
+		_, _, keeps := b.Load(name, now)
+		out.Shares[name] = part(min(keeps, b.Limit(health.Target{Site: name}, now).Share))
 	}
 	for _, p := range b.Overrides() {
 		o := overrideStatus(p, now)

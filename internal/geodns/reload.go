@@ -114,7 +114,7 @@ func (s *Server) reloadNow(ctx context.Context, why string) {
 		return
 	}
 	s.checker.do(ctx, func(context.Context) {
-		s.checker.configure(loaded.targets, fresh, results, loaded.Steering.Rules(), s.swap(loaded))
+		s.checker.configure(loaded.targets, fresh, results, loaded.boardRules(), s.swap(loaded))
 		s.forgetGone(loaded.targets)
 	})
 	s.loadedWell(list)

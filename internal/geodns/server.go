@@ -217,7 +217,7 @@ func (s *Server) firstLoad(ctx context.Context, loaded *Loaded, list diag.List) 
 	if s.former != nil {
 		s.former.checks.restore(s.checker.board, loaded.targets)
 	}
-	s.checker.configure(loaded.targets, unknown, results, loaded.Steering.Rules(), s.swap(loaded))
+	s.checker.configure(loaded.targets, unknown, results, loaded.boardRules(), s.swap(loaded))
 	s.loadedWell(list)
 }
 

@@ -44,7 +44,10 @@ type SiteStatus struct {
 	Up        bool            `json:"up"`
 	Since     *time.Time      `json:"since"` // null if nothing was checked
 	Forced    string          `json:"forced"`
-	Share     float64         `json:"share"` // part of its clients that it may have, 0 to 1
+	Share     float64         `json:"share"`    // part of its clients that it may have, 0 to 1
+	Capacity  float64         `json:"capacity"` // 0: no bound
+	Load      *float64        `json:"load"`     // as last reported; null if that is not fresh
+	KeptBy    []string        `json:"kept_by"`  // policies whose guards keep it in although its checks fail
 	Addresses []AddressStatus `json:"addresses"`
 }
 
@@ -55,6 +58,8 @@ type AddressStatus struct {
 	Since     *time.Time    `json:"since"`
 	Forced    string        `json:"forced"`
 	Share     float64       `json:"share"`
+	Held      bool          `json:"held"`       // recovered, and held back by fail_back
+	HeldUntil *time.Time    `json:"held_until"` // null if an operator must let it in
 	LastError string        `json:"last_error"` // of the check that failed last; "" if none ever did
 	Checks    []CheckStatus `json:"checks"`
 }
@@ -107,7 +112,11 @@ func sitesStatus(l *Loaded, b *health.Board, now time.Time) []SiteStatus {
 	for i := range int32(l.Sites.Len()) {
 		site := l.Sites.At(i)
 		o := b.Limit(health.Target{Site: site.Name}, now)
-		st := SiteStatus{Name: site.Name, Forced: o.Forced.String(), Share: part(o.Share)}
+		st := SiteStatus{Name: site.Name, Forced: o.Forced.String(), Share: part(o.Share), KeptBy: append([]string{}, b.KeptBy(site.Name)...), Capacity: b.Rules(site.Name).Capacity}
+		load, fresh, keeps := b.Load(site.Name, now)
+		if st.Share = min(st.Share, part(keeps)); fresh {
+			st.Load = &load
+		}
 		for _, a := range site.Addrs {
 			st.Addresses = append(st.Addresses, addressStatus(b, health.Subject{Site: site.Name, Addr: a.Addr, Checks: site.Checks}, now))
 		}
@@ -138,6 +147,10 @@ func addressStatus(b *health.Board, subject health.Subject, now time.Time) Addre
 	o := b.Limit(subject.Target(), now)
 	out := AddressStatus{Address: subject.Addr.String(), Up: j.Up, Since: stamp(j.Since), Checks: []CheckStatus{},
 		Forced: o.Forced.String(), Share: part(o.Share)}
+	out.Share = part(min(o.Share, b.SlowShare(subject.Target(), now)))
+	var until time.Time
+	out.Held, until = b.Held(subject.Target())
+	out.HeldUntil = stampWall(until, now)
 	var last time.Time
 	for _, check := range subject.Checks {
 		t, _ := b.Tracker(health.Key{Site: subject.Site, Addr: subject.Addr, Check: check})

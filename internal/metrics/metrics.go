@@ -14,6 +14,7 @@
 //	geodns_check_warnings{site,check}                 addresses whose last probe warned
 //	geodns_site_up{site}, geodns_address_up{site,address}
 //	geodns_site_share{site}, geodns_override{policy,site,address,state}
+//	geodns_site_held{site}, geodns_site_kept{site}, geodns_guard_refused_total
 //	geodns_state_ok                                   overrides and states are kept
 //	geodns_config_ok                                  the last load was good
 //	geodns_config_last_reload_success_timestamp_seconds
@@ -39,6 +40,8 @@ import (
 type Metrics struct {
 	// Counters are what serving threads add to.
 	*Counters
+	// GuardRefused counts what operators asked for and a guard forbade.
+	GuardRefused prometheus.Counter
 
 	registry  *prometheus.Registry
 	health    atomic.Pointer[[]AddressHealth]
@@ -62,6 +65,8 @@ func New(workers int, version string) *Metrics {
 		registry: prometheus.NewRegistry(),
 		configOK: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "geodns_config_ok", Help: "Whether the last load of the files was good; if not, older ones are served."}),
+		GuardRefused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "geodns_guard_refused_total", Help: "Drains and forces that were refused because of a guard."}),
 		stateOK: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "geodns_state_ok", Help: "Whether what an earlier run kept could be read, and overrides and states can be kept."}),
 		databases: gaugeVec("geo_database_build_timestamp_seconds", "When the data of a geo database were put together.", "database"),
@@ -70,7 +75,7 @@ func New(workers int, version string) *Metrics {
 	m.reserveFixed()
 	info := gaugeVec("build_info", "Constant 1, with the version.", "version", "goversion")
 	info.WithLabelValues(version, runtime.Version()).Set(1)
-	m.registry.MustRegister(m.Counters, checkCollector{m}, healthCollector{m}, overrideCollector{m}, m.configOK, m.stateOK, m.databases, info,
+	m.registry.MustRegister(m.Counters, checkCollector{m}, healthCollector{m}, overrideCollector{m}, m.configOK, m.stateOK, m.GuardRefused, m.databases, info,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "geodns_config_last_reload_success_timestamp_seconds", Help: "When the files were last loaded well.",
 		}, func() float64 { return float64(m.lastLoad().UnixNano()) / 1e9 }),

@@ -6,6 +6,8 @@ var (
 	descSiteShare = desc("site_share", "Part of its clients that a site may have, 0 to 1.", "site")
 	descOverride  = desc("override", "Overrides in force: drained, draining, returning, forced up or forced down.",
 		"policy", "site", "address", "state")
+	descHeld = desc("site_held", "Whether a site has recovered and is held back by fail_back.", "site")
+	descKept = desc("site_kept", "Whether a guard keeps a site in although its checks fail.", "site")
 )
 
 // Override is an override in force.
@@ -17,6 +19,8 @@ type Override struct {
 type Overrides struct {
 	InForce []Override
 	Shares  map[string]float64 // by site
+	Held    map[string]bool    // by site
+	Kept    map[string]bool    // by site
 }
 
 // SetOverrides replaces what is told about overrides. It keeps o.
@@ -32,6 +36,8 @@ type overrideCollector struct{ m *Metrics }
 func (c overrideCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- descSiteShare
 	ch <- descOverride
+	ch <- descHeld
+	ch <- descKept
 }
 
 // Collect implements prometheus.Collector.
@@ -42,6 +48,12 @@ func (c overrideCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for site, share := range o.Shares {
 		ch <- prometheus.MustNewConstMetric(descSiteShare, prometheus.GaugeValue, share, label(site))
+	}
+	for site, held := range o.Held {
+		ch <- prometheus.MustNewConstMetric(descHeld, prometheus.GaugeValue, number(held), label(site))
+	}
+	for site, kept := range o.Kept {
+		ch <- prometheus.MustNewConstMetric(descKept, prometheus.GaugeValue, number(kept), label(site))
 	}
 	// A map, since a series that is there twice would fail the whole scrape.
 	seen := map[Override]bool{}

@@ -81,6 +81,13 @@ type Board struct {
 	overrides overrides
 	rules     map[string]Rules
 	prior     map[Key]prior // of an earlier run, until their checks are watched
+	guards    []Guard
+	kept      map[keeping]bool // what the guards keep in, as of the last Settle
+	recovery
+
+	successors map[string][]string // by site: who takes its clients next
+	spills     map[string]spill    // of the sites that reported a load
+	nextLook   time.Time           // at the loads; zero if there are none
 }
 
 type watched struct {
@@ -92,7 +99,7 @@ type watched struct {
 // NewBoard returns a board that watches the given checks and knows nothing of
 // them yet.
 func NewBoard(watches []Watch) *Board {
-	b := &Board{overrides: overrides{}}
+	b := &Board{overrides: overrides{}, recovery: newRecovery(), spills: map[string]spill{}}
 	b.Rebuild(watches)
 	return b
 }
@@ -223,8 +230,36 @@ func (b *Board) Snapshot(subjects []Subject, now time.Time) *Snapshot {
 	}
 	snap := NewSnapshot(n)
 	for _, s := range subjects {
-		o := b.Limit(s.Target(), now)
-		snap.entries[s.ID] = Entry{Up: b.Judge(s).Up, Forced: o.Forced, Share: o.Share, Horizon: NoHorizon}
+		snap.entries[s.ID] = b.entry(s, now)
+	}
+	for _, g := range b.guards {
+		var ids []ID
+		for _, s := range subjects {
+			if s.Policy == "" && !s.Addr.IsValid() && b.kept[keeping{g.Number, s.Site}] {
+				ids = append(ids, s.ID)
+			}
+		}
+		if len(ids) > 0 {
+			snap = snap.WithKept(g.Number, ids...)
+		}
 	}
 	return snap
+}
+
+// entry returns the state of one subject.
+func (b *Board) entry(s Subject, now time.Time) Entry {
+	l := b.Limit(s.Target(), now)
+	e := Entry{Up: b.Judge(s).Up, Forced: l.Forced, Share: l.Share, Horizon: NoHorizon}
+	if sp, ok := b.spills[s.Site]; ok && s.Policy == "" && !s.Addr.IsValid() {
+		e.Share = min(e.Share, sp.share)
+	}
+	if s.Policy == "" && s.Addr.IsValid() {
+		e.Horizon = b.horizon(s)
+		var until time.Time
+		if e.Held, until = b.Held(s.Target()); e.Held && !until.IsZero() {
+			e.Horizon = min(e.Horizon, seconds(until.Sub(now)))
+		}
+		e.Share = min(e.Share, b.SlowShare(s.Target(), now))
+	}
+	return e
 }

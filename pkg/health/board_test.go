@@ -158,7 +158,7 @@ func TestOverridesStandBesideTheChecksAndOutliveAReload(t *testing.T) {
 	if got, want := snap.At(0), (Entry{Up: true, Share: 0, Horizon: NoHorizon}); got != want {
 		t.Errorf("site: got %+v, want %+v", got, want)
 	}
-	if got, want := snap.At(1), (Entry{Up: false, Forced: ForcedUp, Share: FullShare, Horizon: NoHorizon}); got != want {
+	if got, want := snap.At(1), (Entry{Up: false, Forced: ForcedUp, Share: FullShare, Horizon: 1}); got != want {
 		t.Errorf("address: got %+v, want %+v", got, want)
 	}
 	if !b.Undrain(site, Order{}, epoch) || b.Limit(site, epoch) != Unlimited || b.Undrain(site, Order{}, epoch) {

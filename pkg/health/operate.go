@@ -47,6 +47,13 @@ func (b *Board) Undrain(t Target, o Order, now time.Time) (was bool) {
 	return true
 }
 
+// Reintroduce gives t its clients back by degrees over o.Over, from none.
+func (b *Board) Reintroduce(t Target, o Order, now time.Time) {
+	if o.Over > 0 {
+		_ = b.overrides.put(t, Override{Kind: Return, Ramp: Ramp{0, FullShare, now, o.Over}, Set: now, Who: o.Who, Reason: o.Reason})
+	}
+}
+
 // Force makes t up or down whatever its checks say; [NotForced] takes that
 // back. It reports whether anything was there to be changed. The error is
 // [ErrTooMany].

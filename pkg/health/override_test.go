@@ -72,7 +72,7 @@ func TestDrainAndUndrainGoOnFromTheShareOfTheMoment(t *testing.T) {
 	at := func(m float64) time.Time { return epoch.Add(time.Duration(m * float64(time.Minute))) }
 	want := func(m float64, share uint16) {
 		t.Helper()
-		b.Settle(at(m))
+		b.Settle(nil, at(m))
 		if got := b.Limit(site, at(m)).Share; got != share {
 			t.Errorf("minute %v: share %d, want %d", m, got, share)
 		}
@@ -111,7 +111,7 @@ func TestWhatEndsByItselfIsTold(t *testing.T) {
 			break
 		}
 		now = next
-		for _, e := range b.Settle(now) {
+		for _, e := range b.Settle(nil, now) {
 			got = append(got, fmt.Sprint(e.At.Sub(epoch), " ", e))
 		}
 	}
@@ -138,7 +138,7 @@ func TestADrainThatEndedWhileNobodyRanIsFollowedByTheRestOfItsReturn(t *testing.
 		b.SetRules(map[string]Rules{"fra": {SlowStart: 10 * time.Minute}})
 		b.Drain(site, Order{For: time.Hour}, epoch)
 		now := epoch.Add(c.after)
-		b.Settle(now)
+		b.Settle(nil, now)
 		if got := b.Limit(site, now).Share; got != c.share {
 			t.Errorf("after %v: got %d, want %d", c.after, got, c.share)
 		}
@@ -270,7 +270,7 @@ func FuzzDecodeSaved(f *testing.F) {
 		}
 		b := NewBoard(nil)
 		b.Restore(s, epoch)
-		b.Settle(epoch)
+		b.Settle(nil, epoch)
 		again, err := DecodeSaved(b.Save(epoch).Encode())
 		if err != nil {
 			t.Fatal(err)

@@ -20,6 +20,8 @@ type Saved struct {
 	SavedAt   time.Time       `json:"saved_at"`
 	Overrides []SavedOverride `json:"overrides"`
 	Checks    []SavedCheck    `json:"checks"`
+	Fallen    []SavedFallback `json:"fallen,omitempty"`
+	Addresses []SavedAddress  `json:"addresses,omitempty"`
 }
 
 // SavedOverride is an override in a file.
@@ -81,6 +83,7 @@ func (b *Board) Save(now time.Time) Saved {
 			s.Checks = append(s.Checks, SavedCheck{k.Site, k.Addr, k.Check, t.Up, onWall(t.Since, now)})
 		}
 	}
+	b.recovery.save(&s, now)
 	return s
 }
 
@@ -108,6 +111,7 @@ func (b *Board) Restore(s Saved, now time.Time) {
 	for _, c := range s.Checks {
 		b.prior[Key{c.Site, c.Addr, c.Check}] = prior{c.Up, at(c.Since)}
 	}
+	b.recovery.restore(s, at)
 }
 
 // restore returns the override, and false if it makes no sense.

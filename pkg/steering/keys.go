@@ -30,10 +30,11 @@ var (
 	fileKeys       = keys{known: []string{"path", "content", "max_age"}}
 	calculatedKeys = keys{known: []string{"of", "at_least"}}
 	siteKeys       = keys{
-		known: []string{"addresses", "records", "location", "check"},
-		later: []string{"capacity", "budget", "guard"},
+		known: []string{"addresses", "records", "location", "check", "slow_start", "fail_back", "capacity"},
+		later: []string{"budget", "guard"},
 	}
-	policyKeys = keys{
+	failBackKeys = keys{known: []string{"hold"}}
+	policyKeys   = keys{
 		known: []string{"failover", "weighted", "geo", "nearest", "all", "all_down", "min_healthy", "sticky", "bias",
 			"max", "limit", "trickle", "guard"},
 		later: []string{"budget", "ttl"},

@@ -42,7 +42,7 @@ func TestSchemaHasTheKeysOfTheParser(t *testing.T) {
 	defs := s["$defs"].(schema)
 	for def, want := range map[string]keys{
 		"": topKeys, "check": checkKeys, "http": httpKeys, "tcp": tcpKeys, "tls": tlsKeys, "certExpiry": expiryKeys,
-		"icmp": icmpKeys, "dns": dnsKeys, "grpc": grpcKeys, "exec": execKeys, "push": pushKeys, "file": fileKeys, "calculated": calculatedKeys, "site": siteKeys,
+		"icmp": icmpKeys, "dns": dnsKeys, "grpc": grpcKeys, "exec": execKeys, "push": pushKeys, "file": fileKeys, "calculated": calculatedKeys, "site": siteKeys, "fail_back": failBackKeys,
 		"policy": policyKeys, "rule": ruleKeys, "weightItem": weightKeys, "guard": guardKeys,
 	} {
 		at := s

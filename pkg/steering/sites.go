@@ -33,6 +33,8 @@ func (r *reader) site(e entry, n *names) Site {
 		case "location":
 			s.Location = r.location(f.value, what+": location")
 			n.located[e.key] = true
+		case "slow_start", "fail_back", "capacity":
+			r.siteRule(&s.Rules, f, what)
 		case "check":
 			s.Checks = r.checkNames(f.value, what+": check", n)
 		}

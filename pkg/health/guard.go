@@ -1,0 +1,222 @@
+package health
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Guard bounds how many of some sites may be out at the same time. Failed
+// checks take sites out in the order of time until the bound is reached; the
+// later ones stay in.
+type Guard struct {
+	Number     int      // by which [Snapshot.Kept] is asked
+	Name       string   // of its policy, for people
+	Sites      []string // under it
+	MinSites   int      // so many stay in; 0: no bound
+	MaxRemoved int      // percent of the sites that may be out; 100: no bound
+}
+
+// allowed returns how many of n sites may be out.
+func (g Guard) allowed(n int) int {
+	return max(0, min(n-g.MinSites, n*g.MaxRemoved/100))
+}
+
+// SetGuards gives the board the guards; it keeps the list.
+func (b *Board) SetGuards(guards []Guard) {
+	b.guards = guards
+	b.kept = nil
+}
+
+// keeping is what one guard does about one site.
+type keeping struct {
+	guard int // number
+	site  string
+}
+
+// out is a site that is out in one family, or would be.
+type out struct {
+	site  string
+	human bool
+	since time.Time
+}
+
+// standing is how a guard stands in one family.
+type standing struct {
+	sites   int   // with addresses of the family
+	allowed int   // of them that may be out
+	out     []out // those taken out by people, then those that fail, in order of time
+}
+
+// carried returns those that are taken out, and those that fail and are kept.
+func (s standing) carried() (gone, kept []out) {
+	for _, o := range s.out {
+		if o.human || len(gone) < s.allowed {
+			gone = append(gone, o)
+		} else {
+			kept = append(kept, o)
+		}
+	}
+	return gone, kept
+}
+
+// standings returns how a guard stands in each family that its sites have.
+func (b *Board) standings(g Guard, addrs map[string][]Subject, now time.Time) []standing {
+	var all []standing
+	for _, v6 := range []bool{false, true} {
+		var st standing
+		for _, site := range g.Sites {
+			list := slices.DeleteFunc(slices.Clone(addrs[site]), func(s Subject) bool { return s.Addr.Is6() != v6 })
+			if len(list) == 0 {
+				continue
+			}
+			st.sites++
+			if o, is := b.outOf(site, list, now); is {
+				st.out = append(st.out, o)
+			}
+		}
+		if st.sites == 0 {
+			continue
+		}
+		slices.SortStableFunc(st.out, func(a, b out) int {
+			if a.human != b.human {
+				return map[bool]int{true: -1, false: 1}[a.human]
+			}
+			return cmp.Or(a.since.Compare(b.since), strings.Compare(a.site, b.site))
+		})
+		st.allowed = g.allowed(st.sites)
+		all = append(all, st)
+	}
+	return all
+}
+
+// outOf reports whether a site is out, given its addresses of one family. One
+// that is being drained by degrees counts from the beginning.
+func (b *Board) outOf(site string, addrs []Subject, now time.Time) (out, bool) {
+	whole := b.Limit(Target{Site: site}, now)
+	if b.leaves(Target{Site: site}, now) {
+		return out{site: site, human: true}, true
+	}
+	o := out{site: site, human: true}
+	for _, s := range addrs {
+		l := b.Limit(s.Target(), now)
+		if b.leaves(s.Target(), now) {
+			continue
+		}
+		j := b.Judge(s)
+		if j.Up || l.Forced == ForcedUp || whole.Forced == ForcedUp {
+			return out{}, false
+		}
+		o.human = false
+		if j.Since.After(o.since) {
+			o.since = j.Since
+		}
+	}
+	return o, true
+}
+
+// leaves reports whether an operator has taken a target out, or is about to.
+func (b *Board) leaves(t Target, now time.Time) bool {
+	if b.Limit(t, now).Forced == ForcedDown {
+		return true
+	}
+	o, ok := b.overrides[overrideKey{t, false}]
+	return ok && o.Kind == Drain && !o.over(now)
+}
+
+// addressesOf returns the addresses of each site.
+func addressesOf(subjects []Subject) map[string][]Subject {
+	out := map[string][]Subject{}
+	for _, s := range subjects {
+		if s.Policy == "" && s.Addr.IsValid() {
+			out[s.Site] = append(out[s.Site], s)
+		}
+	}
+	return out
+}
+
+// guard works out anew what the guards keep in.
+func (b *Board) guard(subjects []Subject, now time.Time) (events []Event) {
+	if len(b.guards) == 0 {
+		b.kept = nil
+		return nil
+	}
+	addrs := addressesOf(subjects)
+	kept := map[keeping]bool{}
+	for _, g := range b.guards {
+		for _, st := range b.standings(g, addrs, now) {
+			_, in := st.carried()
+			for _, o := range in {
+				k := keeping{g.Number, o.site}
+				if !kept[k] && !b.kept[k] {
+					events = append(events, Event{now, Target{Site: o.site}, "down", "kept in",
+						fmt.Sprintf("the guard of policy %s keeps it in service although its checks fail: only %d of %d sites may be out", g.Name, st.allowed, st.sites)})
+				}
+				kept[k] = true
+			}
+		}
+		for _, site := range g.Sites {
+			if k := (keeping{g.Number, site}); b.kept[k] && !kept[k] {
+				events = append(events, Event{now, Target{Site: site}, "kept in", "as checked", "the guard of policy " + g.Name + " no longer keeps it"})
+			}
+		}
+	}
+	b.kept = kept
+	return events
+}
+
+// KeptBy returns the names of the policies whose guards keep a site in.
+func (b *Board) KeptBy(site string) []string {
+	var names []string
+	for _, g := range b.guards {
+		if b.kept[keeping{g.Number, site}] {
+			names = append(names, g.Name)
+		}
+	}
+	return names
+}
+
+// Guards returns the guards.
+func (b *Board) Guards() []Guard { return b.guards }
+
+// Forbids says which guard would be broken if t were drained or forced down
+// now, and why, or "". Taking out what is out already breaks nothing.
+func (b *Board) Forbids(t Target, subjects []Subject, now time.Time) string {
+	if t.Policy != "" {
+		return ""
+	}
+	addrs := addressesOf(subjects)
+	trial := *b
+	trial.overrides = overrides{}
+	for k, o := range b.overrides {
+		trial.overrides[k] = o
+	}
+	trial.overrides[overrideKey{t, true}] = Override{Kind: Force, Forced: ForcedDown}
+	for _, g := range b.guards {
+		before, after := b.standings(g, addrs, now), trial.standings(g, addrs, now)
+		for i := range after {
+			gone, _ := before[i].carried()
+			if isOut(after[i].out, t.Site, true) && !isOut(gone, t.Site, false) && len(after[i].out) > after[i].allowed {
+				return fmt.Sprintf("the guard of policy %s lets %d of %d sites be out, and with %s it would be %s",
+					g.Name, after[i].allowed, after[i].sites, t, names(after[i].out))
+			}
+		}
+	}
+	return ""
+}
+
+// isOut reports whether a site is among those out, by people if asked so.
+func isOut(list []out, site string, human bool) bool {
+	return slices.ContainsFunc(list, func(o out) bool { return o.site == site && (o.human || !human) })
+}
+
+func names(list []out) string {
+	var s []string
+	for _, o := range list {
+		s = append(s, o.site)
+	}
+	slices.Sort(s)
+	return strings.Join(s, ", ")
+}
