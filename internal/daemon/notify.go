@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -16,9 +17,24 @@ const (
 	Alive    = systemd.SdNotifyWatchdog
 )
 
-// Notify tells systemd the given lines; where there is none it does nothing.
+// notifyTime bounds how long systemd may take to read: the queue is short, and
+// nothing here may wait for one that hangs.
+const notifyTime = time.Second
+
+// Notify tells systemd the given lines; where there is none, or it does not
+// listen, it does nothing.
 func Notify(lines ...string) {
-	_, _ = systemd.SdNotify(false, strings.Join(lines, "\n")) // nobody to tell
+	path := os.Getenv("NOTIFY_SOCKET")
+	if path == "" {
+		return
+	}
+	c, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	_ = c.SetWriteDeadline(time.Now().Add(notifyTime))
+	_, _ = c.Write([]byte(strings.Join(lines, "\n"))) // there is nobody else to tell
 }
 
 // Reloading is the line that begins a reload, which [Ready] ends; systemd

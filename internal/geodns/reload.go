@@ -24,6 +24,9 @@ const (
 	// write in the same tick of the file system's clock leaves no trace in its
 	// times, and the looks by name and time do not see it.
 	secondLook = 4 * time.Second
+	// thirdLook is how much later that look is repeated if it found something:
+	// a change of this moment is reported in the usual way by then.
+	thirdLook = 3 * time.Second
 )
 
 // reloadLoop reloads when files change and on a hangup.
@@ -41,26 +44,32 @@ func (s *Server) reloadLoop(ctx context.Context) error {
 	})
 	again := time.NewTimer(secondLook)
 	defer again.Stop()
+	suspect := false // the second look has found something
 	for {
-		cause, second := "", false
+		cause, byLook := "changed files", false
 		select {
 		case <-ctx.Done():
 			return g.Wait()
 		case <-s.Hangup:
 			cause = "hangup"
 		case <-changes:
-			cause = "changed files"
 		case <-again.C:
 			if s.loader.unchanged() {
 				continue
 			}
-			cause, second = "changed files", true
+			if !suspect {
+				suspect = true
+				again.Reset(thirdLook)
+				continue
+			}
+			byLook = true
 		}
+		suspect = false
 		begin := time.Now()
 		daemon.Notify(daemon.Reloading())
 		s.reloadNow(ctx, cause)
 		daemon.Notify(daemon.Ready)
-		if !second { // what was refused is not tried again for ever
+		if !byLook { // what it finds and the reload refuses is not tried for ever
 			again.Reset(secondLook)
 		}
 		select {
