@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -99,7 +98,6 @@ type instance struct {
 	wire    *wire
 	retryAt time.Duration // when to open the sockets again
 	claims  *addresses
-	ringers sync.WaitGroup
 	voice   *announcer
 	history history
 	news    map[[2]string]track.News
@@ -110,7 +108,7 @@ type instance struct {
 	buf     []byte
 	seq     uint64 // of the last message to other vipd nodes
 	signed  uint64 // sequence of the last signed advert
-	polled  [2]unix.PollFd
+	polled  [3]unix.PollFd
 	ended   bool
 
 	refusedLast bool // the advert that was delivered last
@@ -178,7 +176,6 @@ func (in *instance) run() {
 		in.reopen()
 	}
 	in.closeWire()
-	in.ringers.Wait()
 	in.mailbox.close()
 	in.clock.close()
 	in.voice.close()
@@ -200,8 +197,13 @@ func (in *instance) start() {
 
 // wait blocks until something is to be done.
 func (in *instance) wait() {
-	in.polled = [2]unix.PollFd{{Fd: int32(in.clock.fd)}, {Fd: int32(in.mailbox.bell.fd)}}
-	pollAny(in.polled[:], idleLimit)
+	polled := append(in.polled[:0], unix.PollFd{Fd: int32(in.clock.fd)}, unix.PollFd{Fd: int32(in.mailbox.bell.fd)})
+	if in.wire != nil {
+		if fd, ok := in.wire.conn.Descriptor(); ok {
+			polled = append(polled, unix.PollFd{Fd: int32(fd)})
+		}
+	}
+	pollAny(polled, idleLimit)
 }
 
 // readMail runs what others sent.

@@ -67,6 +67,10 @@ func TestSignedPairBelievesNobodyElse(t *testing.T) {
 					}
 				}
 			}
+			l.within(3*time.Second, "a knows its successor", func() bool {
+				st, _ := a.status()
+				return len(st.Peers) > 0 && st.Peers[0].Eligible
+			})
 			// What both know by their keys still works: the hand-over.
 			a.signal(syscall.SIGTERM)
 			l.within(500*time.Millisecond, "b takes over at once", func() bool { return l.has("b", s.vip()) })

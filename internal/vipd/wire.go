@@ -1,7 +1,6 @@
 package vipd
 
 import (
-	"context"
 	"net/netip"
 	"time"
 
@@ -14,13 +13,10 @@ import (
 const reopenAfter = time.Second
 
 // wire is the raw socket of an instance. It belongs to the goroutine of the
-// instance; a goroutine of its own rings the bell when a packet waits.
+// instance, which the kernel wakes when a packet waits.
 type wire struct {
-	conn   *vrrpnet.Conn
-	cancel context.CancelFunc
-	read   chan struct{} // tells the ringer that the queue has been read
-	buf    []vrrpnet.Packet
-
+	conn    *vrrpnet.Conn
+	buf     []vrrpnet.Packet
 	drained time.Duration // when the queue was read last
 }
 
@@ -48,12 +44,8 @@ func (in *instance) openWire() error {
 		in.retryAt = bootNow() + reopenAfter
 		return err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	w := &wire{conn: conn, cancel: cancel, read: make(chan struct{}, 1), drained: bootNow()}
-	in.wire = w
+	in.wire = &wire{conn: conn, drained: bootNow()}
 	in.host.hear(in, source)
-	bell := in.mailbox.bell
-	in.ringers.Go(func() { w.ring(ctx, bell) })
 	return nil
 }
 
@@ -61,27 +53,9 @@ func (in *instance) openWire() error {
 // many is looked at, so that a person is told without our time being theirs.
 const strangers = 8
 
-// ring wakes the instance when a packet waits, until ctx ends. The instance
-// reads its queue whenever it wakes, so nothing depends on this goroutine being
-// on time.
-func (w *wire) ring(ctx context.Context, b bell) {
-	for w.conn.Wait(ctx) == nil {
-		b.ring()
-		select {
-		case <-w.read:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
 // drain returns the packets that wait.
 func (w *wire) drain() []vrrpnet.Packet {
 	w.buf = w.conn.Drain(w.buf[:0])
-	select {
-	case w.read <- struct{}{}:
-	default:
-	}
 	return w.buf
 }
 
@@ -91,7 +65,6 @@ func (in *instance) closeWire() {
 		return
 	}
 	in.host.hear(in, netip.Addr{})
-	in.wire.cancel()
 	in.wire.conn.Close()
 	in.wire = nil
 }

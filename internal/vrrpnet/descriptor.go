@@ -12,6 +12,7 @@ import (
 // descriptor is one socket of the kernel; a [Socket] has several in its life.
 type descriptor struct {
 	file    *os.File // nil while it could not be opened
+	fd      int      // of file
 	source  netip.Addr
 	index   int // of the interface; 0: any
 	is6     bool

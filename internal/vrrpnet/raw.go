@@ -67,7 +67,7 @@ func (d *descriptor) start(typ, proto int, setUp func(fd int) error) error {
 		unix.Close(fd)
 		return err
 	}
-	d.file = os.NewFile(uintptr(fd), "socket")
+	d.file, d.fd = os.NewFile(uintptr(fd), "socket"), fd
 	return nil
 }
 

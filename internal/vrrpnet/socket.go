@@ -67,6 +67,17 @@ func (s *Socket) Source() netip.Addr {
 	return s.now.source
 }
 
+// Descriptor returns the kernel's number of the socket, for a caller that polls
+// it beside others of its own, and then calls [Socket.Drain]. It is good until
+// Reopen or Close; ok is false while there is none.
+func (s *Socket) Descriptor() (fd int, ok bool) {
+	d, err := s.current()
+	if err != nil || d.file == nil {
+		return 0, false
+	}
+	return d.fd, true
+}
+
 func (s *Socket) current() (*descriptor, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
