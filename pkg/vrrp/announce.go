@@ -135,11 +135,15 @@ func (s *step) restarted(p *peer, m Message, age time.Duration) {
 
 // settle ends a conflict: for one master-down interval nobody else has claimed
 // to be Master. If the other one did so more than once, its hooks may have run
-// last (a floating IP may point there): ours run again.
+// last (a floating IP may point there): ours run again. Even if it did so only
+// once, its announcement may have come after the one by which we answered: it
+// advertises first, announces then, and gives way without a word if it is
+// keepalived.
 func (s *step) settle() {
 	c := s.conflict
 	if c.claims < 2 {
 		s.conflict = conflict{}
+		s.announce(s.cfg.AnnounceLower, "conflict is over")
 		return
 	}
 	if s.renotified > 0 && s.now-s.renotified < RenotifyInterval {

@@ -36,19 +36,20 @@ func bears(t *testing.T, s setting, p pair, name string, busy bool) {
 	w.b.start()
 	w.a.start()
 	w.settle()
+	from := now()
 	if busy {
 		for range runtime.NumCPU() {
 			burn(t, "while :; do :; done")         // computes
 			burn(t, "while :; do /bin/true; done") // starts processes
 		}
-		time.Sleep(200 * time.Millisecond)
 	}
 	r := result{Setting: s.name, Pair: p.String(), Event: name, Moved: -1, Back: -1}
-	from := now()
-	for now() < from+*loadFor {
-		at := now()
+	for at := from; now() < from+*loadFor; at = now() {
 		time.Sleep(10 * time.Second) // the client remembers half a minute
-		r.Gap = max(r.Gap, w.client.gap(at))
+		if gap := w.client.gap(at); gap > r.Gap {
+			r.Gap = gap
+			t.Log(w.story(at))
+		}
 	}
 	r.Takeovers = len(w.b.vips.since(from))
 	record(t, r)
