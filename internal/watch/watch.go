@@ -141,12 +141,10 @@ func (w *Watcher) subscribe(events *fsnotify.Watcher) {
 	if events.Events == nil {
 		return
 	}
-	var want []string
-	for _, p := range w.Paths() {
+	paths := w.Paths()
+	want := look(paths).folders
+	for _, p := range paths {
 		want = append(want, filepath.Dir(p))
-		if fi, err := os.Stat(p); err == nil && fi.IsDir() {
-			want = append(want, p)
-		}
 	}
 	slices.Sort(want)
 	want = slices.Compact(want)
@@ -166,8 +164,11 @@ func (w *Watcher) subscribe(events *fsnotify.Watcher) {
 // in the folders, does: by name, size, times, and inode, following symbolic
 // links. Naming a file that a named folder has in it anyway makes no difference:
 // a reload that finds a new file there must not look like one more change.
-func Fingerprint(paths []string) uint64 {
-	f := fingerprint{hash: fnv.New64a(), seen: make(map[string]bool, 2*len(paths))}
+func Fingerprint(paths []string) uint64 { return look(paths).hash.Sum64() }
+
+// look looks at files and folders.
+func look(paths []string) *fingerprint {
+	f := &fingerprint{hash: fnv.New64a(), seen: make(map[string]bool, 2*len(paths))}
 	paths = slices.Clone(paths)
 	slices.Sort(paths) // a folder comes before the files in it
 	for _, p := range paths {
@@ -188,7 +189,7 @@ func Fingerprint(paths []string) uint64 {
 			f.file(p, fi)
 		}
 	}
-	return f.hash.Sum64()
+	return f
 }
 
 // fingerprint is one look at files and folders.
