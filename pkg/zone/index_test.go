@@ -3,7 +3,9 @@ package zone
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
+	"unsafe"
 
 	"github.com/geodns-vipd/geodns/pkg/dnswire"
 )
@@ -33,6 +35,14 @@ func TestIndexAgreesWithAMap(t *testing.T) {
 			}
 			i++
 		}
+	}
+}
+
+// TestANodeIsOneCacheLine: chunks begin at a line, too, since they are a power of
+// two long.
+func TestANodeIsOneCacheLine(t *testing.T) {
+	if size := unsafe.Sizeof(Node{}); strconv.IntSize == 64 && size != 64 {
+		t.Errorf("%d octets", size)
 	}
 }
 
