@@ -209,6 +209,22 @@ func (b *batch) transmit(fd, k, n int) (int, unix.Errno) {
 	return int(sent), 0
 }
 
+// shorten puts a shorter reply into the place of the k-th and reports whether
+// there is one.
+func (b *batch) shorten(k int, by func([]byte) []byte) bool {
+	if by == nil {
+		return false
+	}
+	short := by(b.replies[k])
+	if len(short) == 0 || len(short) >= len(b.replies[k]) {
+		return false
+	}
+	b.replies[k] = short
+	b.sendIov[k].Base = &short[0]
+	b.sendIov[k].SetLen(len(short))
+	return true
+}
+
 // client returns the address that the k-th reply goes to.
 func (b *batch) client(k int) netip.AddrPort {
 	for i := range b.from {

@@ -127,6 +127,10 @@ func (s *Server) bindAddr(a netip.AddrPort, former *inherited) (netip.AddrPort, 
 		if udpErr == nil && tcpErr == nil {
 			s.udp = append(s.udp, udp...)
 			s.tcp = append(s.tcp, tcp)
+			level, name := freeBind(a.Addr())
+			if on, err := unix.GetsockoptInt(tcp.fd, level, name); err == nil && on != 0 {
+				s.cfg.Log.Warn("no interface has this address yet: it is served as soon as one has", "listen", bound)
+			}
 			return bound, nil
 		}
 		for _, u := range udp {
@@ -152,8 +156,6 @@ func bindError(network string, a netip.AddrPort, err error) error {
 		hint = fmt.Sprintf(": another process listens there; see: ss -lnp 'sport = :%d'", a.Port())
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
 		hint = ": a port below 1024 needs root or CAP_NET_BIND_SERVICE"
-	case errors.Is(err, unix.EADDRNOTAVAIL):
-		hint = ": no interface has this address"
 	}
 	return fmt.Errorf("listen %s %v: %w%s", network, a, err, hint)
 }
@@ -258,18 +260,18 @@ type option struct {
 }
 
 // Path MTU discovery is off: replies are short enough not to need it, and a
-// forged "fragmentation needed" must not cut them (RFC 9715). OMIT sends at the
-// MTU of the interface without the DF bit and ignores what ICMP says. The
-// kernel would still split a reply that is longer than the interface carries,
-// which IPV6_DONTFRAG would turn into a reply that is lost.
+// forged "fragmentation needed" must not cut them (RFC 9715). INTERFACE sends at
+// the MTU of the interface without the DF bit, ignores what ICMP says, and never
+// splits a reply: one that is longer than the interface carries is an error
+// (EMSGSIZE), and is sent once more as a truncated one.
 var (
 	udp4Options = []option{
-		{unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_OMIT, false},
+		{unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_INTERFACE, false},
 		{unix.IPPROTO_IP, unix.IP_PKTINFO, 1, true},
 	}
 	udp6Options = []option{
 		{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1, false},
-		{unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_OMIT, false},
+		{unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_INTERFACE, false},
 		{unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1, true},
 	}
 )
@@ -289,8 +291,29 @@ func family(a netip.Addr) int {
 	return unix.AF_INET6
 }
 
-// bind binds fd to a.
+// bind binds fd to a, also if no interface has the address: that of a VIP comes
+// with it, and a server that started first must not have to be started again.
 func bind(fd int, a netip.AddrPort) error {
+	err := bindNow(fd, a)
+	if !errors.Is(err, unix.EADDRNOTAVAIL) {
+		return err
+	}
+	level, name := freeBind(a.Addr())
+	if unix.SetsockoptInt(fd, level, name, 1) != nil {
+		return err
+	}
+	return bindNow(fd, a)
+}
+
+// freeBind returns the option that lets a socket have any address.
+func freeBind(a netip.Addr) (level, name int) {
+	if a.Is4() {
+		return unix.IPPROTO_IP, unix.IP_FREEBIND
+	}
+	return unix.IPPROTO_IPV6, unix.IPV6_FREEBIND
+}
+
+func bindNow(fd int, a netip.AddrPort) error {
 	if a.Addr().Is4() {
 		return unix.Bind(fd, &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()})
 	}

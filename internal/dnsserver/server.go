@@ -84,6 +84,10 @@ type Config struct {
 	// queries that are older.
 	SocketBuffer int
 
+	// Shorten makes a UDP reply that no interface carries in one piece shorter,
+	// in its own memory; nil: such a reply is lost.
+	Shorten func(reply []byte) []byte
+
 	// Ready is called by Run once every socket takes queries; nil: nothing is.
 	Ready func()
 

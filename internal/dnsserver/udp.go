@@ -124,6 +124,7 @@ func (s *Server) sendReplies(u *udpSocket, b *batch, n int) {
 			sent += m
 			k += m
 		case errno == unix.EINTR && !s.stopping.Load():
+		case errno == unix.EMSGSIZE && b.shorten(k, s.cfg.Shorten):
 		default:
 			u.counters.sendErrors.Add(1)
 			if s.quiet.allow("send", time.Now()) {

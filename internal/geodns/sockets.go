@@ -6,6 +6,7 @@ import (
 
 	"github.com/geodns-vipd/geodns/internal/dnsserver"
 	"github.com/geodns-vipd/geodns/internal/metrics"
+	"github.com/geodns-vipd/geodns/pkg/dnswire"
 )
 
 // dnsConfig is what the DNS server is told.
@@ -17,6 +18,7 @@ func (s *Server) dnsConfig() dnsserver.Config {
 		MaxConns:          l.TCPConnections,
 		MaxConnsPerClient: l.TCPConnectionsPer,
 		Idle:              l.TCPIdle,
+		Shorten:           dnswire.TruncateReply,
 		Ready:             func() { close(s.serving) },
 		Log:               s.Log,
 	}
