@@ -36,6 +36,6 @@ Exit codes: 0 done, 1 it is not so or could not be done, 2 wrong command line.`,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(serveCommand(), demoCommand(), checkCommand(), explainCommand(), statusCommand(),
-		drainCommand(), undrainCommand(), forceCommand(), delegationCommand())
+		drainCommand(), undrainCommand(), forceCommand(), delegationCommand(), importCommand())
 	return root
 }

@@ -60,6 +60,7 @@ var coreArrows = map[string][]string{
 	"pkg/policy":     {"pkg/geo", "pkg/health", "pkg/diag", "pkg/dnswire"},
 	"pkg/steering":   {"pkg/policy", "pkg/geo", "pkg/health", "pkg/diag", "pkg/yamlpos"},
 	"pkg/delegation": {"pkg/zone", "pkg/dnswire"},
+	"pkg/route53":    {"pkg/diag"},
 	"zones":          {}, // the embedded example
 	"pkg/answer":     {"pkg/diag", "pkg/zone", "pkg/policy", "pkg/geo", "pkg/health", "pkg/dnswire"},
 }
