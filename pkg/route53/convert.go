@@ -56,7 +56,7 @@ func (in *Input) Convert() Converted {
 // converter is the work on one input.
 type converter struct {
 	in     *Input
-	zones  []*zone
+	zones  []*hostedZone
 	owners map[string]*owner
 	taken  map[string]bool // names of sites and policies
 
@@ -71,7 +71,7 @@ type converter struct {
 func (c *converter) findZones() {
 	for _, rs := range c.in.records {
 		if rs.Type == "SOA" {
-			c.zones = append(c.zones, &zone{origin: masterName(rs.Name)})
+			c.zones = append(c.zones, &hostedZone{origin: masterName(rs.Name)})
 		}
 	}
 	if len(c.zones) == 0 {
@@ -82,14 +82,14 @@ func (c *converter) findZones() {
 		c.left.Errorf(at, "all records of a hosted zone", "no SOA record, so no zone")
 	}
 	// The deepest zone has its names.
-	slices.SortStableFunc(c.zones, func(a, b *zone) int { return cmp.Compare(len(b.origin), len(a.origin)) })
+	slices.SortStableFunc(c.zones, func(a, b *hostedZone) int { return cmp.Compare(len(b.origin), len(a.origin)) })
 }
 
 // sortOwners puts each record set to its name.
 func (c *converter) sortOwners() {
 	for _, rs := range c.in.records {
 		name := masterName(rs.Name)
-		i := slices.IndexFunc(c.zones, func(z *zone) bool { return z.under(name) })
+		i := slices.IndexFunc(c.zones, func(z *hostedZone) bool { return z.under(name) })
 		if i < 0 {
 			c.left.Warnf(rs.pos, "import it with its own zone", "%s lies in none of the zones: left out", name)
 			continue

@@ -8,14 +8,14 @@ import (
 // owner is a name of the zone with what Route 53 has at it.
 type owner struct {
 	name   string // absolute, lower case, as a master file writes it
-	zone   *zone
+	zone   *hostedZone
 	types  []string // in the order of the answer
 	sets   map[string][]recordSet
 	policy string // name of the policy that the name is steered by; "" if none
 }
 
-// zone is a hosted zone: a name with an SOA record.
-type zone struct {
+// hostedZone is a name with an SOA record.
+type hostedZone struct {
 	origin string
 	owners []*owner
 }
@@ -62,12 +62,12 @@ func lower(c byte) byte {
 }
 
 // under reports whether a name is the zone's origin or below it.
-func (z *zone) under(name string) bool {
+func (z *hostedZone) under(name string) bool {
 	return name == z.origin || strings.HasSuffix(name, "."+z.origin) || z.origin == "."
 }
 
 // relative returns a name as the zone's file writes it.
-func (z *zone) relative(name string) string {
+func (z *hostedZone) relative(name string) string {
 	if name == z.origin {
 		return "@"
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/geo"
 	"github.com/geodns-vipd/geodns/pkg/health"
 	"github.com/geodns-vipd/geodns/pkg/policy"
@@ -99,8 +100,12 @@ func compile(t *testing.T, text string) (*policy.Policy, *policy.Sites) {
 	if list.HasErrors() {
 		t.Fatal(list)
 	}
-	sites := policy.NewSites(cfg.Sites)
-	p, list := policy.Compile(cfg.Policies["p"], sites, geo.Merge())
+	sites := cfg.NewSites()
+	spec, list := cfg.Resolve("p", diag.Pos{})
+	if list.HasErrors() {
+		t.Fatal(list)
+	}
+	p, list := policy.Compile(spec, sites, geo.Merge())
 	if list.HasErrors() {
 		t.Fatal(list)
 	}

@@ -36,7 +36,7 @@ func (e *entry) rule() *recordSet { return &e.sets[0] }
 func (c *converter) steer(o *owner) (ttl uint32, plain []string) {
 	if to := c.aliasOfSteered(o); to != nil {
 		c.policies = append(c.policies, policyText{o.policy, flow("failover", list(scalar(to.policy)))})
-		return 60, c.others(o) // the TTL that Amazon gives aliases
+		return c.ttl(to, 0), c.others(o)
 	}
 	entries, plain := c.entries(o)
 	var kept []entry
@@ -57,6 +57,30 @@ func (c *converter) steer(o *owner) (ttl uint32, plain []string) {
 	}
 	c.addPolicy(o, kept)
 	return ttl, plain
+}
+
+// ttlOfAlias is the TTL, in seconds, that Amazon gives an alias of what is not
+// in the zone.
+const ttlOfAlias = 60
+
+// ttl returns the shortest TTL of the addresses of a name: an alias has that of
+// what it is an alias of.
+func (c *converter) ttl(o *owner, depth int) uint32 {
+	least := uint32(0)
+	for _, t := range o.types {
+		for _, rs := range o.sets[t] {
+			ttl := rs.TTL
+			if to := c.aliasOwner(&rs); to != nil && depth < maxAliases {
+				ttl = c.ttl(to, depth+1)
+			} else if rs.AliasTarget != nil {
+				ttl = ttlOfAlias
+			}
+			if least == 0 || ttl < least {
+				least = ttl
+			}
+		}
+	}
+	return least
 }
 
 // aliasOfSteered returns the steered name that all addresses of o are an alias
@@ -180,7 +204,7 @@ func (c *converter) target(o *owner, e *entry) (ttl uint32, ok bool) {
 		if !first.AliasTarget.EvaluateTargetHealth {
 			c.left.Warnf(first.pos, "", "%s (%s): the alias counts as up with Amazon, here as its target %s does", o.name, e.id, to.name)
 		}
-		return 60, true
+		return c.ttl(to, 0), true
 	}
 	var addrs []string
 	records := list()
@@ -202,7 +226,7 @@ func (c *converter) target(o *owner, e *entry) (ttl uint32, ok bool) {
 				c.left.Warnf(rs.pos, "addresses, or a name below the apex", "%s %s (%s): %s: left out", o.name, rs.Type, e.id, why)
 				continue
 			}
-			records.Content, t = append(records.Content, scalar(record)), 60
+			records.Content, t = append(records.Content, scalar(record)), ttlOfAlias
 		}
 		if ttl == 0 || t < ttl {
 			ttl = t

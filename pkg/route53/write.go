@@ -10,7 +10,7 @@ import (
 )
 
 // writeZone returns the master file of a zone.
-func (c *converter) writeZone(z *zone, out *Converted) []byte {
+func (c *converter) writeZone(z *hostedZone, out *Converted) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "; %s, carried over from Amazon Route 53\n", z.origin)
 	slices.SortStableFunc(z.owners, func(a, b *owner) int { return compareNames(a.name, b.name, z.origin) })
@@ -80,7 +80,7 @@ func (c *converter) writePlain(b *bytes.Buffer, o *owner, rs *recordSet) int {
 		}
 		var value string
 		kind, value, _ = strings.Cut(record, " ")
-		values, ttl = []string{value}, 60
+		values, ttl = []string{value}, ttlOfAlias
 	}
 	for _, v := range values {
 		line(b, o.zone.relative(o.name), ttl, kind, v)
@@ -94,7 +94,7 @@ func line(b *bytes.Buffer, name string, ttl uint32, kind, data string) {
 }
 
 // warnOfAmazonsServers says that the zone still names other people's servers.
-func (c *converter) warnOfAmazonsServers(z *zone) {
+func (c *converter) warnOfAmazonsServers(z *hostedZone) {
 	apex := c.owners[z.origin]
 	for _, t := range []string{"NS", "SOA"} {
 		if sets := apex.sets[t]; len(sets) > 0 && strings.Contains(fmt.Sprint(sets[0].ResourceRecords), "awsdns") {
