@@ -109,39 +109,58 @@ func whereIs(p *geo.Place) (lat, lon float64, ok bool) {
 const maxRemembered = 8 << 20
 
 // distances remembers how far each site is from each place that was asked
-// about. 50 policies ask about the same 200,000 places.
+// about. 50 policies ask about the same 200,000 places. What belongs to a place
+// lies in a row, because that is what is asked for together.
 type distances struct {
 	sites  *Sites
-	points map[[2]float64]int // numbers of places
-	bySite [][]float64        // by site and number; NaN if not yet asked
-	left   int                // how many more may be remembered
+	points map[[2]float64][]float64 // by place: kilometres by site; NaN if not yet asked
+	left   int                      // how many more may be remembered
+	free   []float64                // memory for rows
 }
 
 func newDistances(sites *Sites) *distances {
-	return &distances{sites: sites, points: map[[2]float64]int{}, bySite: make([][]float64, sites.Len()), left: maxRemembered}
+	return &distances{sites: sites, points: map[[2]float64][]float64{}, left: maxRemembered}
 }
 
 // from is a place that distances are asked from.
 type from struct {
-	d        *distances // nil: nothing is remembered
-	number   int
+	row      []float64 // by site; nil: nothing is remembered
 	lat, lon float64
 	known    bool // whether anybody knows where it is
 }
 
 // from returns where a place is, for [near.order].
 func (d *distances) from(p *geo.Place) from {
-	f := from{d: d}
+	var f from
 	if f.lat, f.lon, f.known = whereIs(p); !f.known {
 		return f
 	}
-	n, ok := d.points[[2]float64{f.lat, f.lon}]
+	at := [2]float64{f.lat, f.lon}
+	row, ok := d.points[at]
 	if !ok {
-		n = len(d.points)
-		d.points[[2]float64{f.lat, f.lon}] = n
+		row = d.newRow()
+		d.points[at] = row
 	}
-	f.number = n
+	f.row = row
 	return f
+}
+
+// newRow returns a row of unknown distances; nil if there are too many.
+func (d *distances) newRow() []float64 {
+	n := d.sites.Len()
+	if n == 0 || n > d.left {
+		return nil
+	}
+	if len(d.free) < n {
+		const rows = 1024
+		d.free = make([]float64, rows*n)
+		for i := range d.free {
+			d.free[i] = math.NaN()
+		}
+	}
+	row := d.free[:n:n]
+	d.free, d.left = d.free[n:], d.left-n
+	return row
 }
 
 // placeOf returns where a place is without remembering it.
@@ -153,22 +172,13 @@ func placeOf(p *geo.Place) from {
 
 // to returns the distance to a site in kilometres.
 func (f *from) to(sites *Sites, site int32) float64 {
+	if f.row != nil && !math.IsNaN(f.row[site]) {
+		return f.row[site]
+	}
 	l := sites.At(site).Location
-	if f.d == nil {
-		return geo.Distance(f.lat, f.lon, l.Lat, l.Lon)
-	}
-	col := f.d.bySite[site]
-	if f.number < len(col) && !math.IsNaN(col[f.number]) {
-		return col[f.number]
-	}
 	km := geo.Distance(f.lat, f.lon, l.Lat, l.Lon)
-	if more := f.number + 1 - len(col); more <= f.d.left {
-		for len(col) <= f.number {
-			col = append(col, math.NaN())
-			f.d.left--
-		}
-		col[f.number] = km
-		f.d.bySite[site] = col
+	if f.row != nil {
+		f.row[site] = km
 	}
 	return km
 }
