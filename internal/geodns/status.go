@@ -120,6 +120,11 @@ func sitesStatus(l *Loaded, b *health.Board, now time.Time) []SiteStatus {
 		for _, a := range site.Addrs {
 			st.Addresses = append(st.Addresses, addressStatus(b, health.Subject{Site: site.Name, Addr: a.Addr, Checks: site.Checks}, now))
 		}
+		if len(site.Addrs) == 0 {
+			whole := addressStatus(b, health.Subject{Site: site.Name, Checks: site.Checks}, now)
+			whole.Address = "" // records alone: checked as a whole
+			st.Addresses = append(st.Addresses, whole)
+		}
 		st.fold()
 		sites = append(sites, st)
 	}

@@ -97,13 +97,17 @@ func (s *Sites) Find(name string) (int32, bool) {
 
 // Subjects returns everything that has a number in a snapshot, in the order of
 // the numbers: each site as a whole, then its addresses; at the end the targets
-// of named policies. The checks belong to the addresses; a site as a whole and
-// a target have none and are up unless overridden.
+// of named policies. The checks belong to the addresses, or to the site as a
+// whole if it has none; what has no checks is up unless overridden.
 func (s *Sites) Subjects() []health.Subject {
 	var out []health.Subject
 	for i := range s.list {
 		site := &s.list[i]
-		out = append(out, health.Subject{ID: site.ID, Site: site.Name})
+		whole := health.Subject{ID: site.ID, Site: site.Name}
+		if len(site.Addrs) == 0 {
+			whole.Checks = site.Checks
+		}
+		out = append(out, whole)
 		for _, a := range site.Addrs {
 			out = append(out, health.Subject{ID: a.ID, Site: site.Name, Addr: a.Addr, Checks: site.Checks})
 		}

@@ -52,12 +52,16 @@ func (c *Config) NewSites() *policy.Sites {
 }
 
 // Watches returns what is to be watched: each check of each address of each
-// site, and the checks that a calculated one is made from.
+// site, or of the site as a whole if it has none, and the checks that a calculated one is made from.
 func (c *Config) Watches() []health.Watch {
 	var out []health.Watch
 	for _, s := range c.Sites {
 		names := c.withMembers(s.Checks)
-		for _, a := range s.Addrs {
+		addrs := s.Addrs
+		if len(addrs) == 0 {
+			addrs = []netip.Addr{{}} // records alone: watched as a whole
+		}
+		for _, a := range addrs {
 			for _, name := range names {
 				check := c.Check(name)
 				key := health.Key{Site: s.Name, Addr: a, Check: name}

@@ -122,7 +122,24 @@ func (p *parser) readChecks() {
 
 func (p *parser) readSites() {
 	for _, e := range p.sites {
-		p.c.Sites = append(p.c.Sites, p.r.site(e, &p.c.names))
+		s := p.r.site(e, &p.c.names)
+		p.c.Sites = append(p.c.Sites, s)
+		if len(s.Addrs) == 0 && len(s.Records) > 0 {
+			p.checkTargets(e, s)
+		}
+	}
+}
+
+// checkTargets reports the checks of a site without addresses that would have
+// nothing to probe.
+func (p *parser) checkTargets(e entry, s Site) {
+	for _, name := range p.c.withMembers(s.Checks) {
+		c := p.c.Check(name)
+		if c == nil || c.Via.Target != "" || c.Exec != nil || c.Push != nil || c.File != nil || c.Formula != nil {
+			continue
+		}
+		p.r.wrong(value{pos: e.pos}, "target: in check "+name+", such as the name that the CNAME leads to",
+			"site %s has no address for check %s to probe", s.Name, name)
 	}
 }
 

@@ -42,9 +42,6 @@ func (r *reader) site(e entry, n *names) Site {
 	if !asked && (e.isNull() || e.node.Kind == yaml.MappingNode) {
 		r.wrong(value{pos: e.pos}, "addresses: [192.0.2.10]", "%s has no addresses", what)
 	}
-	if len(s.Addrs) == 0 && len(s.Records) > 0 && len(s.Checks) > 0 {
-		r.wrong(value{pos: e.pos}, "addresses, or no check", "%s has no address for its checks to probe", what)
-	}
 	return s
 }
 

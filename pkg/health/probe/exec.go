@@ -54,18 +54,18 @@ func (p *Exec) Probe(ctx context.Context, addr netip.Addr) health.Result {
 const running stage = "running the program"
 
 func (p *Exec) attempt(a *attempt) error {
-	if err := a.ready(); err != nil {
+	if err := a.readyHere(); err != nil {
 		return err
 	}
 	a.stage = running
-	fill := strings.NewReplacer("{site}", p.site, "{address}", a.addr.String())
+	fill := strings.NewReplacer("{site}", p.site, "{address}", addressText(a.addr))
 	args := slices.Clone(p.c.Command[1:])
 	for i := range args {
 		args[i] = fill.Replace(args[i])
 	}
 	var out bounded
 	cmd := exec.CommandContext(a.ctx, p.c.Command[0], args...)
-	cmd.Env = append(environment(p.c.Check, a.deadline.Sub(a.start)), "SITE="+p.site, "ADDRESS="+a.addr.String())
+	cmd.Env = append(environment(p.c.Check, a.deadline.Sub(a.start)), "SITE="+p.site, "ADDRESS="+addressText(a.addr))
 	cmd.Env = append(cmd.Env, p.c.Env...)
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -142,4 +142,13 @@ type bounded struct{ data []byte }
 func (b *bounded) Write(data []byte) (int, error) {
 	b.data = append(b.data, data[:min(len(data), maxOutput-len(b.data))]...)
 	return len(data), nil
+}
+
+// addressText is how a program or a path is told the address probed: "-" for a
+// site without addresses.
+func addressText(a netip.Addr) string {
+	if !a.IsValid() {
+		return "-"
+	}
+	return a.String()
 }

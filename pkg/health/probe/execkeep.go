@@ -71,7 +71,7 @@ func (k keptSite) Probe(ctx context.Context, addr netip.Addr) health.Result {
 const replying stage = "waiting for the program's answer"
 
 func (k keptSite) attempt(a *attempt) error {
-	if err := a.ready(); err != nil {
+	if err := a.readyHere(); err != nil {
 		return err
 	}
 	p, err := k.running()
@@ -81,7 +81,7 @@ func (k keptSite) attempt(a *attempt) error {
 	a.stage = replying
 	id, answer := p.expect()
 	defer p.forget(id)
-	line := fmt.Sprintf("%d %s %s %d\n", id, k.site, a.addr, a.deadline.Sub(a.start).Milliseconds())
+	line := fmt.Sprintf("%d %s %s %d\n", id, k.site, addressText(a.addr), a.deadline.Sub(a.start).Milliseconds())
 	select {
 	case p.requests <- line:
 	case <-p.gone:

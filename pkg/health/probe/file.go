@@ -46,7 +46,7 @@ func (p *File) Probe(ctx context.Context, addr netip.Addr) health.Result {
 }
 
 func (p *File) attempt(a *attempt) error {
-	path := strings.NewReplacer("{site}", p.site, "{address}", a.addr.String()).Replace(p.c.Path)
+	path := strings.NewReplacer("{site}", p.site, "{address}", addressText(a.addr)).Replace(p.c.Path)
 	// Without waiting for a writer, if it is a pipe.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	switch {

@@ -73,13 +73,22 @@ func begin(ctx context.Context, addr netip.Addr, via Via) (*attempt, context.Can
 
 // ready returns why the attempt cannot even begin.
 func (a *attempt) ready() error {
-	switch {
-	case !a.addr.IsValid():
-		return errNoAddress
-	case a.ctx.Err() != nil, !a.deadline.After(a.start):
+	if a.ctx.Err() != nil || !a.deadline.After(a.start) {
 		return errNoTime
 	}
+	if !a.addr.IsValid() && a.via.Target == "" {
+		return errNoAddress
+	}
 	return a.aim()
+}
+
+// readyHere is [attempt.ready] for what is probed on this machine, which needs
+// no address.
+func (a *attempt) readyHere() error {
+	if a.ctx.Err() != nil || !a.deadline.After(a.start) {
+		return errNoTime
+	}
+	return nil
 }
 
 // plainDialer connects without keep-alive packets, which a connection this short

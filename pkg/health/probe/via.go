@@ -65,7 +65,7 @@ func lookUp(ctx context.Context, target string, served netip.Addr) (netip.Addr, 
 		return netip.Addr{}, &ownError{"looking up " + target + ": " + lookUpText(err)}
 	}
 	for _, addr := range addrs {
-		if addr.Unmap().Is4() == served.Is4() {
+		if !served.IsValid() || addr.Unmap().Is4() == served.Is4() {
 			return addr.Unmap(), nil
 		}
 	}
