@@ -170,7 +170,7 @@ Try, in a second terminal:
 
   %[1]s +subnet=91.10.0.0/24     # a German client: Frankfurt, 127.0.0.11
   %[1]s +subnet=12.0.0.0/24      # an American one: Ashburn, 127.0.0.12; one in four Singapore
-  %[1]s +subnet=192.0.2.0/24     # nobody knows where: Singapore, 127.0.0.13
+  %[1]s +subnet=1.128.0.0/24     # an Australian one: the nearest, Singapore, 127.0.0.13
 
   %[2]s   # kill Frankfurt's web server (or type fra and Enter here); two seconds later
   %[1]s +subnet=91.10.0.0/24     # Germans go to Ashburn; "up" instead of "down" brings it back
