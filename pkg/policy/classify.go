@@ -19,7 +19,8 @@ type class struct {
 type classing struct {
 	table   *geo.Table // address to class; nil if the client does not matter
 	classes []class
-	noPlace uint32 // class of a client without an address
+	noPlace uint32  // class of a client without an address
+	kinds   []class // the different sets of rules that match anybody, each with the orders of one of those
 }
 
 // lookup returns the class of a client and the length of the prefix of its
@@ -59,13 +60,14 @@ type classifier struct {
 	byDecision map[string]uint32 // by the canonical form of the decision
 	fineOf     map[uint32]string // by class: its fine decision
 	coarse     bool              // a class has several fine decisions
+	kinds      map[string]bool   // sets of rules that were met
 	scratch    []byte
 	orders     [][]uint16
 }
 
 func newClassifier(c *Compiler, p *Policy, fine bool) *classifier {
 	return &classifier{c: c, p: p, fine: fine, orders: make([][]uint16, len(p.near)),
-		byClient: map[string]uint32{}, byDecision: map[string]uint32{}, fineOf: map[uint32]string{}}
+		byClient: map[string]uint32{}, byDecision: map[string]uint32{}, fineOf: map[uint32]string{}, kinds: map[string]bool{}}
 }
 
 func (k *classifier) run() classing {
@@ -83,6 +85,10 @@ func (k *classifier) class(place *geo.Place, cidrs []int) uint32 {
 		return n
 	}
 	of := k.p.classOf(client{place, cidrs}, k.orders)
+	if rules := string(k.scratch[:(len(k.p.rules)+7)/8]); !k.kinds[rules] && !k.fine {
+		k.kinds[rules] = true
+		k.out.kinds = append(k.out.kinds, of)
+	}
 	d := k.p.decide(&of, k.fine)
 	of.hashed = d.hashed
 	n, ok := k.byDecision[string(d.form)]

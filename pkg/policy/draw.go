@@ -21,6 +21,8 @@ func (w *walk) draw(at int32) int {
 		return last
 	case n.spec.Sticky:
 		return w.stick(n, zero)
+	case w.forks != nil:
+		return w.take(n, zero, sum)
 	}
 	picked := w.drawLot(n, zero, w.in.Draw.Uint64N(sum))
 	w.traceDraw(n, zero, sum, picked)

@@ -38,6 +38,8 @@ type walk struct {
 	strict  int32  // target of the strict rule that ended the evaluation
 	depth   int    // of the trace
 	client  client // of the trace
+	forks   *forks // of Odds: decides in place of draws among weighted targets
+	reached []bool // of Unreached: by rule
 }
 
 // lastResort reports whether the manner is one in which all counts as up.
@@ -170,6 +172,9 @@ func (w *walk) judgeGeo(n *node) judgment {
 		if !w.class.rules.has(int(k.rule)) {
 			w.traceNoMatch(k)
 			continue
+		}
+		if w.reached != nil {
+			w.reached[k.rule] = true
 		}
 		step := w.traceMatch(k)
 		v := w.kid(n, i)

@@ -110,17 +110,21 @@ type judgment struct {
 // addresses are to be drawn from.
 func (p *Policy) Pick(in *Input, out *Choice) {
 	w := walk{p: p, in: in, out: out}
-	by := &p.plain
-	if p.fine != nil && p.touched(in.Health) {
-		by = p.fine
-	}
 	var bits uint8
-	w.class, bits = by.lookup(p, in)
+	w.class, bits = p.division(in.Health).lookup(p, in)
 	if in.Trace != nil {
 		w.trace(bits)
 		return
 	}
 	w.pick(bits)
+}
+
+// division returns the classes of clients that count in a state of health.
+func (p *Policy) division(snap *health.Snapshot) *classing {
+	if p.fine != nil && p.touched(snap) {
+		return p.fine
+	}
+	return &p.plain
 }
 
 // pick is Pick for a client of a class, which holds for a prefix of its address
