@@ -59,6 +59,7 @@ var coreArrows = map[string][]string{
 	"pkg/zone":       {"pkg/dnswire", "pkg/diag"},
 	"pkg/policy":     {"pkg/geo", "pkg/health", "pkg/diag", "pkg/dnswire"},
 	"pkg/steering":   {"pkg/policy", "pkg/geo", "pkg/health", "pkg/diag", "pkg/yamlpos"},
+	"pkg/simulate":   {"pkg/policy", "pkg/geo", "pkg/health"},
 	"pkg/delegation": {"pkg/zone", "pkg/dnswire"},
 	"pkg/route53":    {"pkg/diag"},
 	"zones":          {}, // the embedded example

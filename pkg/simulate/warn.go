@@ -1,0 +1,195 @@
+package simulate
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/geodns-vipd/geodns/pkg/geo"
+	"github.com/geodns-vipd/geodns/pkg/policy"
+)
+
+// Kind is a kind of warning: the word before the first colon of its text.
+type Kind string
+
+// The kinds of warnings.
+const (
+	NobodyLeft Kind = "nobody"     // clients without a site, or for whom nothing is up
+	Capacity   Kind = "capacity"   // a site would have more than it can bear
+	Continents Kind = "continents" // clients are served from another continent than before
+	Rules      Kind = "rules"      // rules that no client comes to
+	Guard      Kind = "guard"      // a guard would keep a site in, or refuse to let it go
+	Names      Kind = "names"      // names that are steered on one side alone
+	Weight     Kind = "weights"    // given weights that could not be used
+)
+
+// Kinds are all kinds of warnings.
+var Kinds = []Kind{NobodyLeft, Capacity, Continents, Rules, Guard, Names, Weight}
+
+func (k Kind) warn(format string, args ...any) string {
+	return string(k) + ": " + fmt.Sprintf(format, args...)
+}
+
+// KindOf returns the kind of a warning.
+func KindOf(warning string) Kind {
+	kind, _, _ := strings.Cut(warning, ":")
+	return Kind(kind)
+}
+
+// Percent writes a part as a percentage.
+func Percent(part float64) string {
+	switch p := 100 * part; {
+	case p > 0 && p < 0.1:
+		return "<0.1 %"
+	case p > 99.9 && part < 1:
+		return ">99.9 %"
+	default:
+		return fmt.Sprintf("%.1f %%", p)
+	}
+}
+
+// least is the part from which on a thing is worth a warning.
+const least = 1e-6
+
+// warnCase adds the warnings about one policy.
+func (s *Simulation) warnCase(c Case, t *tally, whole *row, out *PolicyResult) {
+	warn := func(k Kind, format string, args ...any) { out.Warnings = append(out.Warnings, k.warn(format, args...)) }
+	if none := whole.after[0]; none > least {
+		warn(NobodyLeft, "%s of the clients get no site (before: %s)", Percent(none), Percent(whole.before[0]))
+	}
+	if whole.last > least && c.After.Policy != nil {
+		if all := c.After.Policy.Spec().AllDown; all == policy.Serve {
+			warn(NobodyLeft, "for %s of the clients nothing is up: all_down: serve answers as if all were", Percent(whole.last))
+		} else {
+			warn(NobodyLeft, "for %s of the clients nothing is up: all_down: %s speaks", Percent(whole.last), all)
+		}
+	}
+	s.warnContinents(t.flows, warn)
+	s.warnRules(c, warn)
+}
+
+// siteAt is where a site is.
+type siteAt struct {
+	continent string // "" if not known
+}
+
+// locate notes where the sites of a case are.
+func (s *Simulation) locate(c Case) {
+	for _, side := range []Side{c.Before, c.After} {
+		if side.Policy == nil {
+			continue
+		}
+		sites := side.Policy.Sites()
+		for i := range int32(sites.Len()) {
+			site := sites.At(i)
+			if _, known := s.places[site.Name]; !known || side == c.After {
+				s.places[site.Name] = siteAt{continentAt(site.Location)}
+			}
+		}
+	}
+}
+
+// continentAt returns the continent of a place: that of the country whose
+// middle is nearest.
+func continentAt(at *policy.Location) string {
+	if at == nil {
+		return ""
+	}
+	continent, nearest := "", math.Inf(1)
+	for _, code := range geo.Countries() {
+		if lat, lon, ok := geo.CountryMiddle(code); ok {
+			if d := geo.Distance(at.Lat, at.Lon, lat, lon); d < nearest {
+				continent, nearest = geo.ContinentOf(code), d
+			}
+		}
+	}
+	return continent
+}
+
+// warnContinents warns of clients that are served from another continent.
+func (s *Simulation) warnContinents(flows traffic, warn func(Kind, string, ...any)) {
+	crossed := map[string]float64{}
+	var all float64
+	for pair, part := range flows {
+		from, to := s.places[pair[0]].continent, s.places[pair[1]].continent
+		if from != "" && to != "" && from != to && part > 0 {
+			crossed[from+" → "+to] += part
+			all += part
+		}
+	}
+	if all <= least {
+		return
+	}
+	ways := slices.SortedFunc(maps.Keys(crossed), func(a, b string) int {
+		return cmp.Or(cmp.Compare(crossed[b], crossed[a]), cmp.Compare(a, b))
+	})
+	var text []string
+	for _, way := range ways {
+		text = append(text, way+" "+Percent(crossed[way]))
+	}
+	warn(Continents, "%s of the clients are served from another continent than before: %s", Percent(all), strings.Join(text, ", "))
+}
+
+// warnRules warns of rules that no client comes to.
+func (s *Simulation) warnRules(c Case, warn func(Kind, string, ...any)) {
+	if c.After.Policy == nil {
+		return
+	}
+	before := map[string]bool{}
+	if c.Before.Policy != nil {
+		for _, u := range c.Before.Policy.Unreached(s.opts.Family, c.Before.Health) {
+			before[u.Policy.String()+" "+u.Rule.String()] = true
+		}
+	}
+	for _, u := range c.After.Policy.Unreached(s.opts.Family, c.After.Health) {
+		why := "what stands before it is up for all its clients"
+		if u.Nobody {
+			why = "its conditions hold for no address in the databases"
+		}
+		if before[u.Policy.String()+" "+u.Rule.String()] {
+			why += ", as before"
+		}
+		warn(Rules, "no client comes to %s in %s: %s", u.Rule, u.Policy, why)
+	}
+}
+
+// warnCapacity warns of sites that would have more load than capacity. A
+// site's clients bring its load along, evenly, wherever they move.
+func (s *Simulation) warnCapacity() {
+	had := map[string]float64{}
+	for pair, part := range s.traffic {
+		had[pair[0]] += part
+	}
+	load, unknown := map[string]float64{}, map[string]bool{}
+	for pair, part := range s.traffic {
+		known, ok := s.opts.Load[pair[0]]
+		switch {
+		case part <= least:
+		case ok:
+			load[pair[1]] += known * part / had[pair[0]]
+		default:
+			unknown[pair[1]] = true
+		}
+	}
+	for _, site := range slices.Sorted(maps.Keys(s.opts.Capacity)) {
+		capacity := s.opts.Capacity[site]
+		if load[site] <= capacity*(1+least) {
+			continue
+		}
+		atLeast := ""
+		if unknown[site] {
+			atLeast = "at least "
+		}
+		s.Warn(Capacity, "site %s would have a load of %s%.4g, and its capacity is %.4g (load now: %s)", site, atLeast, load[site], capacity, s.loadNow(site))
+	}
+}
+
+func (s *Simulation) loadNow(site string) string {
+	if now, known := s.opts.Load[site]; known {
+		return fmt.Sprintf("%.4g", now)
+	}
+	return "not known"
+}
