@@ -37,6 +37,13 @@ func (c *Client) Explain(ctx context.Context, r ExplainRequest) (json.RawMessage
 	})
 }
 
+// Simulate returns the reply to GET /api/v1/simulate.
+func (c *Client) Simulate(ctx context.Context, r SimulateRequest) (json.RawMessage, error) {
+	return c.get(ctx, "/api/v1/simulate", url.Values{
+		"policy": {r.Policy}, "type": {r.Type}, "down": r.Down, "drain": r.Drain,
+	})
+}
+
 // Change returns the reply to POST /api/v1/sites/{site}/{action}.
 func (c *Client) Change(ctx context.Context, action, site string, body ChangeBody) (json.RawMessage, error) {
 	data, err := json.Marshal(body)

@@ -43,6 +43,9 @@ type Routes struct {
 	// Explain returns what GET /api/v1/explain prints as JSON. A mistake in
 	// the question is a [BadRequest].
 	Explain func(ExplainRequest) (any, error)
+	// Simulate returns what GET /api/v1/simulate prints as JSON. A mistake in
+	// the question is a [BadRequest].
+	Simulate func(SimulateRequest) (any, error)
 	// Change carries out a POST below /api/v1/sites and returns what is
 	// printed as JSON.
 	Change func(ChangeRequest) (any, error)
@@ -63,6 +66,15 @@ type ExplainRequest struct {
 	Type   string   // "" means A
 	Client string   // address or prefix; "" for none known
 	Down   []string // sites to take as down
+}
+
+// SimulateRequest asks who would be served where after a change, as its
+// parameters stand in the URL.
+type SimulateRequest struct {
+	Policy string   // or a name that it steers; "" for all
+	Type   string   // A or AAAA; "" means A
+	Down   []string // sites to take as down
+	Drain  []string // sites to take as drained: SITE, or SITE=PERCENT
 }
 
 // BadRequest is an error of whoever asked; its text is told to them.
@@ -205,6 +217,13 @@ func (s *Server) mux(r Routes) *http.ServeMux {
 		mux.HandleFunc("GET /api/v1/explain", func(w http.ResponseWriter, req *http.Request) {
 			q := req.URL.Query()
 			out, err := r.Explain(ExplainRequest{q.Get("name"), q.Get("type"), q.Get("client"), q["down"]})
+			reply(w, out, err)
+		})
+	}
+	if r.Simulate != nil {
+		mux.HandleFunc("GET /api/v1/simulate", func(w http.ResponseWriter, req *http.Request) {
+			q := req.URL.Query()
+			out, err := r.Simulate(SimulateRequest{q.Get("policy"), q.Get("type"), q["down"], q["drain"]})
 			reply(w, out, err)
 		})
 	}

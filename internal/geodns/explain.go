@@ -151,13 +151,14 @@ func addressIDs(l *Loaded, site int32) []health.ID {
 // routes are what the admin listener serves.
 func (s *Server) routes() control.Routes {
 	return control.Routes{
-		Status:  func() any { return s.status(context.Background()) },
-		Explain: s.explainLive,
-		Change:  s.change,
-		Report:  s.reports,
-		Load:    s.reportLoad,
-		Metrics: s.metrics.Handler(),
-		Page:    http.HandlerFunc(index),
+		Status:   func() any { return s.status(context.Background()) },
+		Explain:  s.explainLive,
+		Simulate: s.simulateLive,
+		Change:   s.change,
+		Report:   s.reports,
+		Load:     s.reportLoad,
+		Metrics:  s.metrics.Handler(),
+		Page:     http.HandlerFunc(index),
 	}
 }
 
@@ -168,6 +169,7 @@ func index(w http.ResponseWriter, _ *http.Request) {
 
 GET /api/v1/status                                what is served, each site and address, and why
 GET /api/v1/explain?name=&type=&client=&down=     how a question would be answered, and why
+GET /api/v1/simulate?policy=&type=&down=&drain=   who would be served where, before and after
 POST /api/v1/sites/{site}/drain                   {"for": "2h", "over": "10m", "reason": "…"}
 POST /api/v1/sites/{site}/undrain                 {"over": "10m"}
 POST /api/v1/sites/{site}/force                   {"state": "up"}, or down or none

@@ -31,7 +31,8 @@ type Loaded struct {
 	Steering  *steering.Config
 	Sites     *policy.Sites
 	Databases []*geo.Source
-	Watched   []string // files and folders whose change calls for a reload
+	Index     *geo.Index // of all databases together
+	Watched   []string   // files and folders whose change calls for a reload
 
 	bound      []*answer.Zone // in the order of Zones
 	targets    []target
@@ -71,6 +72,7 @@ func (l *loader) load(cfg config.Geodns) (*Loaded, diag.List) {
 		out.Watched = append(out.Watched, cfg.File)
 	}
 	index := l.openDatabases(cfg, out, &list)
+	out.Index = index
 	l.steering = inv.steering
 	g := l.generation(inv.steering, index)
 	list = append(list, g.findings...)

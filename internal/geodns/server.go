@@ -61,6 +61,8 @@ type Server struct {
 	handedOver bool               // to that process; guarded by moving, and set before serve returns
 	serving    chan struct{}      // closed once every socket is read
 
+	simulator simulator
+
 	admin     string   // address of the admin listener
 	listening []string // addresses of the DNS listeners
 

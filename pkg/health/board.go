@@ -88,6 +88,8 @@ type Board struct {
 	successors map[string][]string // by site: who takes its clients next
 	spills     map[string]spill    // of the sites that reported a load
 	nextLook   time.Time           // at the loads; zero if there are none
+
+	failing map[Target]Judgment // addresses that WhatIf takes as failing
 }
 
 type watched struct {
@@ -197,6 +199,11 @@ func (b *Board) All() iter.Seq2[Key, Tracker] {
 // that has given no verdict counts as [Board.UnknownDown] says, and so does
 // one that is not watched. Overrides do not enter.
 func (b *Board) Judge(s Subject) Judgment {
+	if len(b.failing) > 0 {
+		if j, supposed := b.failing[s.Target()]; supposed {
+			return j
+		}
+	}
 	j := Judgment{Up: true, Known: true}
 	for _, check := range s.Checks {
 		t, _ := b.Tracker(Key{s.Site, s.Addr, check})

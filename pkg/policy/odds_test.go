@@ -41,7 +41,7 @@ func frequencies(p *Policy, in Input, n int) (parts map[int32]float64, last floa
 }
 
 func TestOddsAreWhatManyPicksCount(t *testing.T) {
-	const picks = 2000
+	const picks = 1000
 	rapid.Check(t, func(t *rapid.T) {
 		world := drawWorld(t, 3)
 		p, diags := NewCompiler(world.sites, worldIndex()).Compile(world.spec)
@@ -50,7 +50,7 @@ func TestOddsAreWhatManyPicksCount(t *testing.T) {
 		}
 		snap, family := drawHealth(t, p, true), drawFamily(t)
 		odds := p.Odds(family, snap)
-		for range 3 {
+		for range 2 {
 			client := drawClient(t)
 			got := odds.Of(client)
 			want, last := frequencies(p, Input{Client: client, Family: family, Health: snap}, picks)

@@ -41,6 +41,7 @@ func KindOf(warning string) Kind {
 
 // Percent writes a part as a percentage.
 func Percent(part float64) string {
+	part = round(part)
 	switch p := 100 * part; {
 	case p > 0 && p < 0.1:
 		return "<0.1 %"
@@ -57,15 +58,18 @@ const least = 1e-6
 // warnCase adds the warnings about one policy.
 func (s *Simulation) warnCase(c Case, t *tally, whole *row, out *PolicyResult) {
 	warn := func(k Kind, format string, args ...any) { out.Warnings = append(out.Warnings, k.warn(format, args...)) }
-	if none := whole.after[0]; none > least {
-		warn(NobodyLeft, "%s of the clients get no site (before: %s)", Percent(none), Percent(whole.before[0]))
+	none := whole.after[0]
+	speaks := policy.Serve
+	if c.After.Policy != nil {
+		speaks = c.After.Policy.Spec().AllDown
 	}
-	if whole.last > least && c.After.Policy != nil {
-		if all := c.After.Policy.Spec().AllDown; all == policy.Serve {
-			warn(NobodyLeft, "for %s of the clients nothing is up: all_down: serve answers as if all were", Percent(whole.last))
-		} else {
-			warn(NobodyLeft, "for %s of the clients nothing is up: all_down: %s speaks", Percent(whole.last), all)
-		}
+	switch {
+	case whole.last > least && speaks == policy.Serve:
+		warn(NobodyLeft, "for %s of the clients nothing is up: all_down: serve answers as if all were", Percent(whole.last))
+	case whole.last > least:
+		warn(NobodyLeft, "%s of the clients get no site: all_down: %s speaks (before: %s)", Percent(none), speaks, Percent(whole.before[0]))
+	case none > least:
+		warn(NobodyLeft, "%s of the clients get no site (before: %s)", Percent(none), Percent(whole.before[0]))
 	}
 	s.warnContinents(t.flows, warn)
 	s.warnRules(c, warn)
@@ -73,6 +77,7 @@ func (s *Simulation) warnCase(c Case, t *tally, whole *row, out *PolicyResult) {
 
 // siteAt is where a site is.
 type siteAt struct {
+	location  *policy.Location
 	continent string // "" if not known
 }
 
@@ -85,8 +90,8 @@ func (s *Simulation) locate(c Case) {
 		sites := side.Policy.Sites()
 		for i := range int32(sites.Len()) {
 			site := sites.At(i)
-			if _, known := s.places[site.Name]; !known || side == c.After {
-				s.places[site.Name] = siteAt{continentAt(site.Location)}
+			if at, known := s.places[site.Name]; !known || at.location != site.Location {
+				s.places[site.Name] = siteAt{site.Location, continentAt(site.Location)}
 			}
 		}
 	}
