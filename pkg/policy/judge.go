@@ -18,8 +18,8 @@ type manner uint8
 
 const (
 	byHealth     manner = iota // checks, force, drain and shares
-	withHeld                   // what has recovered but is held back counts as up too
-	ignoreChecks               // last resort: force down and drain are honoured, parts of clients are not
+	allThatWorks               // also what is held back, and what is open to a part of the clients only
+	ignoreChecks               // last resort: force down and drain are honoured
 	everything                 // nothing is left even so: all are up
 )
 
@@ -33,7 +33,7 @@ type walk struct {
 	judged  []judgment // by node; of a node judged in this manner alone
 	manner  manner
 	lenient int    // above 0: below a target that is forced up, checks do not count
-	held    bool   // something was down only because it is held back
+	barred  bool   // something was down only because it is held back, or open to other clients
 	hashed  bool   // the choice depends on the client's network
 	strict  int32  // target of the strict rule that ended the evaluation
 	depth   int    // of the trace

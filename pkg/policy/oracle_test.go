@@ -23,7 +23,7 @@ type oracle struct {
 	health *health.Snapshot
 	draw   Draw
 
-	held, ignoreChecks, ignoreAll bool
+	allThatWorks, ignoreChecks, ignoreAll bool
 }
 
 type oracleResult struct {
@@ -49,7 +49,7 @@ func (o oracle) pick(spec *Spec) oracleResult {
 	root := child{spec, around{guard: noGuard}}
 	isUp, strict := o.up(root)
 	if !isUp {
-		o.held = true
+		o.allThatWorks = true
 		isUp, strict = o.up(root)
 	}
 	if isUp {
@@ -106,7 +106,7 @@ func (o oracle) allowed(e health.Entry, name string) bool {
 	case e.Share == 0 || e.Forced == health.ForcedDown:
 		return false
 	}
-	return o.ignoreChecks || e.Share == health.FullShare || o.inGate("gate", name, float64(e.Share))
+	return o.allThatWorks || e.Share == health.FullShare || o.inGate("gate", name, float64(e.Share))
 }
 
 // child puts a target into its place; false if the operator says that it is
@@ -395,7 +395,7 @@ func (o oracle) site(c child) (isUp bool, addrs []netip.Addr) {
 
 // works reports whether the checks of a thing pass, or need not.
 func (o oracle) works(e health.Entry, lenient bool) bool {
-	return lenient || o.ignoreChecks || e.Forced == health.ForcedUp || e.Up && (!e.Held || o.held)
+	return lenient || o.ignoreChecks || e.Forced == health.ForcedUp || e.Up && (!e.Held || o.allThatWorks)
 }
 
 func (o oracle) matches(r *Rule) bool {

@@ -146,13 +146,14 @@ func (w *walk) pick(bits uint8) {
 }
 
 // run judges the tree and follows it to what is chosen. When nothing is up it
-// does so again in the other manners: with what is held back, and, if all_down
+// does so again in the other manners: with what works but is held back or open
+// to other clients, since it is better than what does not; and, if all_down
 // says serve, those of last resort, then for the strict target alone if that
 // is what ended the evaluation.
 func (w *walk) run() {
 	root, done := w.try(0)
-	if !done && w.held {
-		w.manner = withHeld
+	if !done && w.barred {
+		w.manner = allThatWorks
 		w.traceManner(0)
 		root, done = w.try(0)
 	}

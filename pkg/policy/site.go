@@ -13,18 +13,20 @@ func (w *walk) consult(id health.ID) health.Entry {
 
 // mayBeServed reports whether the operator lets this client have a thing: not
 // one that is forced down or drained, and one with a share only to the clients
-// within it. A last resort asks for shares no more.
+// within it, as long as anything else is up.
 func (w *walk) mayBeServed(e health.Entry, gate []byte) bool {
 	switch {
 	case w.manner == everything:
 		return true
 	case e.Share == 0 || e.Forced == health.ForcedDown:
 		return false
-	case e.Share == health.FullShare || w.lastResort():
+	case e.Share == health.FullShare || w.manner != byHealth:
 		return true
 	}
 	w.hashed = true
-	return w.place16(gate) < uint32(e.Share)
+	within := w.place16(gate) < uint32(e.Share)
+	w.barred = w.barred || !within
+	return within
 }
 
 // isUp reports whether the checks let a thing be served, or need not.
@@ -33,7 +35,7 @@ func (w *walk) isUp(e health.Entry, lenient bool) bool {
 	case lenient || w.lastResort() || e.Forced == health.ForcedUp:
 		return true
 	case e.Up && e.Held && w.manner == byHealth:
-		w.held = true
+		w.barred = true
 		return false
 	}
 	return e.Up

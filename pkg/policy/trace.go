@@ -279,8 +279,8 @@ func (w *walk) traceManner(root int32) {
 	}
 	s := Step{Kind: StepAllDown, Name: w.p.spec.String(), Verdict: w.p.spec.AllDown.String()}
 	switch w.manner {
-	case withHeld:
-		s.Kind, s.Verdict, s.Reason = StepHeld, "nothing else is up", "so what has recovered but is held back is served"
+	case allThatWorks:
+		s.Kind, s.Verdict, s.Reason = StepHeld, "nothing else is up", "so what works is served, though it is held back or open to other clients"
 	case ignoreChecks:
 		s.Reason = "nothing is up, so failed checks are ignored"
 	case everything:

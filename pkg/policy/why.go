@@ -117,7 +117,7 @@ func (w *walk) entryReason(id health.ID, e health.Entry, gate []byte, lenient bo
 // gateReason says where the client stands in a gate.
 func (w *walk) gateReason(share uint16, gate []byte) string {
 	reason := fmt.Sprintf("%.3g %% of its clients", 100*float64(share)/health.FullShare)
-	if w.lastResort() {
+	if w.manner != byHealth {
 		return reason
 	}
 	at := w.place16(gate)
