@@ -55,9 +55,8 @@ func (p *Policy) reach(of *class, family Family, snap *health.Snapshot, reached 
 	for n := range uint32(shareProbes) {
 		in.Client = netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, 1<<24+n<<8)))
 		w := walk{p: p, in: &in, out: &out, class: of, reached: reached, judged: make([]judgment, len(p.nodes))}
-		w.judge(0)
-		if w.held {
-			w.manner = withHeld
+		if w.judge(0) != up && w.barred {
+			w.manner = allThatWorks
 			w.judge(0)
 		}
 		if !w.hashed {
