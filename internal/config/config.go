@@ -55,6 +55,12 @@ type Limits struct {
 	TCPConnections    int           // open at once
 	TCPConnectionsPer int           // of them from one client (/32, /56)
 	TCPIdle           time.Duration // silence after which a connection is closed
+
+	// Response rate limiting over UDP.
+	RRLRate   int // answers of a kind a second to a /24 or /56; 0: no limit
+	RRLWindow int // seconds of excess that are remembered
+	RRLSlip   int // of so many answers left out one is sent truncated; 0: none
+	RRLExempt []netip.Prefix
 }
 
 // DefaultConfigFiles are tried in order when no file is named.
@@ -103,6 +109,10 @@ var options = []option{
 	{"limits.tcp_connections", kindInt, 2000, "TCP connections open at once"},
 	{"limits.tcp_connections_per_client", kindInt, 100, "of them from one client (/32 or /56)"},
 	{"limits.tcp_idle", kindDuration, 10 * time.Second, "silence after which a TCP connection is closed"},
+	{"limits.rrl_rate", kindInt, 0, "UDP answers of a kind a second to a /24 or /56; 0 is no limit"},
+	{"limits.rrl_window", kindInt, 15, "seconds of excess that are remembered"},
+	{"limits.rrl_slip", kindInt, 2, "of so many answers left out one is sent truncated; 0 is none"},
+	{"limits.rrl_exempt", kindStrings, []string{}, "prefixes of clients that are not limited"},
 }
 
 // notYet are keys of the full design that this version does not carry out.
@@ -126,5 +136,7 @@ func DefaultLimits() Limits {
 		TCPConnections:    findOption("limits.tcp_connections").def.(int),
 		TCPConnectionsPer: findOption("limits.tcp_connections_per_client").def.(int),
 		TCPIdle:           findOption("limits.tcp_idle").def.(time.Duration),
+		RRLWindow:         findOption("limits.rrl_window").def.(int),
+		RRLSlip:           findOption("limits.rrl_slip").def.(int),
 	}
 }

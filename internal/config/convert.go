@@ -20,6 +20,7 @@ func (c *converter) options() Geodns {
 		Admin:          c.string("admin"),
 		AdminHosts:     c.strings("admin_hosts"),
 		AdminTokenFile: c.path("admin_token_file", c.string("admin_token_file")),
+		ExplainTo:      c.prefixes("explain_to"),
 		State:          c.path("state", c.string("state")),
 		User:           c.string("user"),
 		NSID:           c.string("nsid"),
@@ -34,6 +35,10 @@ func (c *converter) options() Geodns {
 			TCPConnections:    c.number("limits.tcp_connections", 1, 1_000_000),
 			TCPConnectionsPer: c.number("limits.tcp_connections_per_client", 1, 1_000_000),
 			TCPIdle:           c.duration("limits.tcp_idle", 100*time.Millisecond, time.Hour),
+			RRLRate:           c.number("limits.rrl_rate", 0, 100_000),
+			RRLWindow:         c.number("limits.rrl_window", 1, 60),
+			RRLSlip:           c.number("limits.rrl_slip", 0, 100),
+			RRLExempt:         c.prefixes("limits.rrl_exempt"),
 		},
 	}
 	o.Listen = c.listen()
@@ -48,7 +53,6 @@ func (c *converter) options() Geodns {
 	c.admin(&o)
 	c.token(&o)
 	c.servers(&o)
-	c.explainTo(&o)
 	if o.State == "" {
 		c.list.Errorf(c.source("state").pos, "a folder such as /var/lib/geodns", "state is empty")
 	}
@@ -174,20 +178,21 @@ func (c *converter) servers(o *Geodns) {
 	}
 }
 
-// explainTo converts the prefixes of those to whom answers are explained; an
-// address alone is a prefix of its own.
-func (c *converter) explainTo(o *Geodns) {
-	for i, s := range c.strings("explain_to") {
+// prefixes converts a list of prefixes; an address alone is a prefix of its own.
+func (c *converter) prefixes(key string) []netip.Prefix {
+	var out []netip.Prefix
+	for i, s := range c.strings(key) {
 		p, err := netip.ParsePrefix(s)
 		if a, bad := netip.ParseAddr(s); bad == nil && a.Zone() == "" {
 			p, err = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
 		}
 		if err != nil || p.Addr().Is4In6() {
-			c.list.Errorf(c.at("explain_to", i), "a prefix such as 192.0.2.0/24, or an address", "%q in explain_to is no prefix", s)
+			c.list.Errorf(c.at(key, i), "a prefix such as 192.0.2.0/24, or an address", "%q in %s is no prefix", s, key)
 			continue
 		}
-		o.ExplainTo = append(o.ExplainTo, p.Masked())
+		out = append(out, p.Masked())
 	}
+	return out
 }
 
 // ServerURL returns the URL of an admin listener given as URL or host:port.

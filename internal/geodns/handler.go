@@ -8,11 +8,13 @@ import (
 	"github.com/geodns-vipd/geodns/internal/metrics"
 	"github.com/geodns-vipd/geodns/pkg/answer"
 	"github.com/geodns-vipd/geodns/pkg/dnswire"
+	"github.com/geodns-vipd/geodns/pkg/rrl"
 )
 
 // handler answers packets from the live state and counts what became of them.
 type handler struct {
 	state   atomic.Pointer[answer.State]
+	limiter atomic.Pointer[rrl.Limiter] // nil if answers are not limited
 	workers []worker
 	count   *metrics.Counters
 	outside uint32 // by which questions are counted that no zone here holds
@@ -22,6 +24,8 @@ type handler struct {
 // sharing a cache line.
 type worker struct {
 	responder answer.Responder
+	turn      rrl.Turn
+	subject   [dnswire.MaxName]byte // scratch of kindOf
 	_         [64]byte
 }
 
@@ -37,8 +41,12 @@ func newHandler(workers int, count *metrics.Counters) *handler {
 // of the health.
 func (h *handler) Answer(worker int, packet []byte, from netip.AddrPort, tcp bool, now uint32, out []byte) []byte {
 	req := answer.Request{From: from, TCP: tcp, Now: now}
-	reply, o := h.workers[worker].responder.Answer(h.state.Load(), packet, req, out)
+	st := h.state.Load()
+	reply, o := h.workers[worker].responder.Answer(st, packet, req, out)
 	h.record(worker, tcp, &o)
+	if l := h.limiter.Load(); l != nil && !tcp && reply != nil {
+		reply = h.limited(l, worker, st, req, &o, reply)
+	}
 	return reply
 }
 

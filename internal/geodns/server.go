@@ -68,6 +68,9 @@ type Server struct {
 
 	live atomic.Pointer[live] // what is served now
 
+	rates   config.Limits // that the limiter of responses was made for, if any
+	limited bool
+
 	mu     sync.Mutex // guards reload
 	reload reloadResult
 }
@@ -239,6 +242,7 @@ func (s *Server) swap(loaded *Loaded) func(*health.Board) {
 			first = false
 			s.live.Store(next)
 			s.handler.state.Store(next.state)
+			s.setLimiter(loaded.Config.Limits)
 		}
 	}
 }

@@ -8,6 +8,7 @@
 //	geodns_queries_total{zone,type,rcode}             questions answered
 //	geodns_queries_transport_total{proto}             the same by udp and tcp
 //	geodns_queries_dropped_total                      packets met with silence
+//	geodns_rate_limited_total{action}                 answers dropped, or truncated (slip), by rate limiting
 //	geodns_answers_total{policy,site}                 answers made by a policy
 //	geodns_checks_total{site,check,result}            probes: pass, fail, no_verdict
 //	geodns_check_duration_seconds{site,check}         how long they took

@@ -57,6 +57,8 @@ const (
 	udpKey       = "transport\x00udp"
 	tcpKey       = "transport\x00tcp"
 	droppedKey   = "dropped"
+	rateDropKey  = "rate\x00drop"
+	rateSlipKey  = "rate\x00slip"
 )
 
 // ZoneBase returns the number by which questions for a zone are counted.
@@ -89,15 +91,24 @@ func (c *Counters) Query(worker int, base uint32, qtype, rcode uint16, tcp bool)
 // Dropped counts one packet that was met with silence.
 func (c *Counters) Dropped(worker int) { c.Inc(worker, slotDropped) }
 
+// RateDropped counts one answer that was left out because of its client's rate.
+func (c *Counters) RateDropped(worker int) { c.Inc(worker, slotRateDrop) }
+
+// RateSlipped counts one answer that was sent truncated because of its client's
+// rate.
+func (c *Counters) RateSlipped(worker int) { c.Inc(worker, slotRateSlip) }
+
 // The first slots are fixed.
 const (
 	slotUDP uint32 = iota
 	slotTCP
 	slotDropped
+	slotRateDrop
+	slotRateSlip
 )
 
 func (c *Counters) reserveFixed() {
-	for _, key := range []string{udpKey, tcpKey, droppedKey} {
+	for _, key := range []string{udpKey, tcpKey, droppedKey, rateDropKey, rateSlipKey} {
 		c.reserve(key, 1)
 	}
 	c.ZoneBase(outside)
@@ -107,6 +118,7 @@ var (
 	descQueries   = desc("queries_total", "Questions answered, by zone (empty: none here), type and response code.", "zone", "type", "rcode")
 	descAnswers   = desc("answers_total", "Answers made by a policy, by the first site chosen.", "policy", "site")
 	descTransport = desc("queries_transport_total", "Questions answered, by transport.", "proto")
+	descLimited   = desc("rate_limited_total", "Answers over UDP that were not sent as they are because of the rate of their client.", "action")
 	descDropped   = desc("queries_dropped_total", "Packets met with silence: too short, or replies.")
 )
 
@@ -116,7 +128,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements prometheus.Collector.
 func (c *Counters) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descQueries, descAnswers, descTransport, descDropped} {
+	for _, d := range []*prometheus.Desc{descQueries, descAnswers, descTransport, descDropped, descLimited} {
 		ch <- d
 	}
 }
@@ -132,6 +144,8 @@ func (c *Counters) Collect(ch chan<- prometheus.Metric) {
 	send(descTransport, slotUDP, true, "udp")
 	send(descTransport, slotTCP, true, "tcp")
 	send(descDropped, slotDropped, true)
+	send(descLimited, slotRateDrop, true, "drop")
+	send(descLimited, slotRateSlip, true, "slip")
 	for key, slot := range c.snapshot() {
 		if zone, ok := strings.CutPrefix(key, zonePrefix); ok {
 			for t := range typeLabels {

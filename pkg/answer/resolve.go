@@ -73,6 +73,9 @@ func (r *Responder) resolve(st *State, req Request, o *Outcome) {
 		if r.chain.n == 0 {
 			// RFC 1035, Section 4.1.1: AA belongs to the first owner name.
 			r.msg.SetAA(res.Outcome != zone.Delegation)
+			if res.Wildcard || res.Outcome == zone.Delegation {
+				o.Covers = res.Node
+			}
 		}
 		var next []byte
 		switch res.Outcome {

@@ -153,6 +153,17 @@ func (r *Responder) answer(st *State, req Request, o *Outcome) {
 	r.resolve(st, req, o)
 }
 
+// Lower returns the name that was asked for last, in lower case and wire form; nil
+// if there was none. It holds until the next question.
+func (r *Responder) Lower() []byte { return r.query.Lower }
+
+// KnowsClient reports whether the last question came with a server cookie that
+// proves where it comes from (RFC 7873, Section 5.2.5).
+func (r *Responder) KnowsClient(st *State, req Request) bool {
+	e := &r.query.EDNS
+	return e.ServerCookie != nil && st.Cookies.Enabled && st.Cookies.good(e, req)
+}
+
 // firstMeta is the first of the types that are no types of data, up to 255
 // (RFC 6895, Section 3.1).
 const firstMeta dnswire.Type = 128
