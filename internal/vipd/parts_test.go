@@ -273,12 +273,12 @@ func TestUnserved(t *testing.T) {
 	for word, want := range map[string]string{
 		"vrf red":              "is not carried out yet",
 		"timer_expired_backup": "is not carried out",
-		"garp_extra_if 5":      "warning: garp_extra_if of VI_1 is not carried out",
+		"garp_extra_if 5":      "warning: garp_extra_if is not carried out",
 	} {
 		text := strings.Replace(partsConf, "priority 100", "priority 100\n"+word, 1)
-		cfg, _ := keepalived.Parse(fstest.MapFS{"v.conf": {Data: []byte(text)}}, "v.conf", keepalived.Options{})
+		cfg, list := keepalived.Parse(fstest.MapFS{"v.conf": {Data: []byte(text)}}, "v.conf", keepalived.Options{})
 		var all strings.Builder
-		for _, d := range unserved(cfg) {
+		for _, d := range append(list, unserved(cfg)...) {
 			all.WriteString(d.String() + "\n")
 		}
 		if !strings.Contains(all.String(), want) {

@@ -136,6 +136,7 @@ func TestHealthCarriesOverAReload(t *testing.T) {
 	a := dial(t, "udp", s.addr())
 	ask := func() netip.Addr { return only(a.must(t, query("www.example.com", dns.TypeA, netip.Prefix{}))) }
 	eventually(t, notice, "the broken site is avoided", func() bool { return ask() == sites[1].ip() })
+	s.awaitLog(0, regexp.MustCompile("site=s0 .*to=down"), notice) // it is written after the answers change
 	from := s.log.len()
 	for i := range 5 {
 		// A site that was not there is probed, the others keep what they had.
