@@ -293,17 +293,17 @@ func TestResultsThatWaitArePublishedTogether(t *testing.T) {
 	c.configure(watches, nil, nil, boardRules{}, func(*health.Board) { published++ })
 	published = 0
 	for _, w := range watches {
-		c.results <- keyedResult{w.Key, health.Result{Verdict: health.Fail, Err: "refused"}}
+		c.results.put(keyedResult{w.Key, health.Result{Verdict: health.Fail, Err: "refused"}})
 	}
-	c.handle(<-c.results)
+	c.handle()
 	if published != 1 {
 		t.Errorf("published %d times, want once", published)
 	}
 	if n := c.board.Unknown(); n != 0 {
 		t.Errorf("%d checks have no verdict", n)
 	}
-	c.results <- keyedResult{watches[0].Key, health.Result{Verdict: health.Fail, Err: "refused"}}
-	c.handle(<-c.results)
+	c.results.put(keyedResult{watches[0].Key, health.Result{Verdict: health.Fail, Err: "refused"}})
+	c.handle()
 	if published != 1 {
 		t.Error("published although nothing changed")
 	}

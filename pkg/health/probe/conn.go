@@ -17,6 +17,7 @@ import (
 type conn struct {
 	net.Conn // what is read and written: TLS, or tcp itself
 	tcp      *net.TCPConn
+	got      io.Reader // what is read in place of a connection; else nil
 	to       endpoint
 	left     int   // bytes that may still be read
 	answered bool  // a byte of the answer to the last request has come
@@ -40,7 +41,11 @@ func (c *conn) Read(b []byte) (int, error) {
 		c.err = errHeadersTooLong
 		return 0, c.err
 	}
-	n, err := c.Conn.Read(b[:min(len(b), c.left)])
+	var from io.Reader = c.Conn
+	if c.got != nil {
+		from = c.got
+	}
+	n, err := from.Read(b[:min(len(b), c.left)])
 	c.left -= n
 	c.answered = c.answered || n > 0
 	if err != nil {

@@ -35,7 +35,9 @@ type scratch struct {
 	body []byte
 }
 
-var scratches = sync.Pool{New: func() any { return &scratch{br: bufio.NewReader(nil)} }}
+var scratches = sync.Pool{New: func() any { return newScratch() }}
+
+func newScratch() *scratch { return &scratch{br: bufio.NewReader(nil)} }
 
 // attempt makes the request, follows redirects if asked to, and judges the
 // last response. A nil error is a pass.
@@ -69,6 +71,17 @@ func (p *HTTP) attempt(a *attempt) error {
 			return err
 		}
 	}
+}
+
+// review reads and judges the response that a [Loop] has got. A nil error is a
+// pass.
+func (p *HTTP) review(a *attempt, got io.Reader, s *scratch) error {
+	r, _, err := p.readReply(&conn{got: got, left: MaxHeaders}, a, p.start, s)
+	if err != nil {
+		return err
+	}
+	p.c.Load.read(a, r)
+	return p.c.judge(r)
 }
 
 // judge returns what is wrong with a response.
@@ -154,6 +167,11 @@ func (p *HTTP) roundTrip(c *conn, a *attempt, t target, s *scratch) (r reply, re
 	if _, err := c.Write(s.out); err != nil {
 		return reply{}, false, err
 	}
+	return p.readReply(c, a, t, s)
+}
+
+// readReply reads the response to a request that was sent on c.
+func (p *HTTP) readReply(c *conn, a *attempt, t target, s *scratch) (r reply, reusable bool, err error) {
 	s.br.Reset(c)
 	resp, err := readHeaders(s.br, t.method)
 	if err != nil {

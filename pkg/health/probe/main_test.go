@@ -151,6 +151,9 @@ func newHTTP(t testing.TB, c HTTPConfig) *HTTP {
 
 func probeWithin(t testing.TB, p Prober, addr netip.Addr, timeout time.Duration) health.Result {
 	t.Helper()
+	if throughLoop.Load() && Lean(p) {
+		return loopOnce(t, Job{health.Key{Addr: addr}, p, timeout})
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	return p.Probe(ctx, addr)

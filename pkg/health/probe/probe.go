@@ -3,8 +3,9 @@
 // probe is one attempt at one address and ends in a [health.Result].
 //
 // It does not know when to probe, how many failures make a target down, or
-// what becomes of the result: pkg/health decides. It starts no goroutine; a
-// caller runs as many probes at once as it likes, each in its own goroutine.
+// what becomes of the result: pkg/health decides. A prober starts no goroutine;
+// a caller runs as many probes at once as it likes, each in its own goroutine,
+// or those for which [Lean] is true by the thousand in one [Loop].
 //
 // The front doors are [NewHTTP] and [NewTCP]; both return a [Prober].
 //

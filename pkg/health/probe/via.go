@@ -32,6 +32,15 @@ type Via struct {
 	Interface string
 }
 
+// isPlain reports whether no name is to be looked up.
+func (v Via) isPlain() bool {
+	if v.Target == "" {
+		return true
+	}
+	addr, err := netip.ParseAddr(v.Target)
+	return err == nil && addr.Zone() == ""
+}
+
 // ownError is a fault of this machine: it gives no verdict.
 type ownError struct{ text string }
 

@@ -1,0 +1,154 @@
+package geodns
+
+import (
+	"container/heap"
+	"sync"
+	"time"
+
+	"github.com/geodns-vipd/geodns/pkg/health"
+)
+
+type keyedResult struct {
+	key health.Key
+	res health.Result
+}
+
+// inbox holds the results that wait. Who puts one in waits for nobody; there
+// are never more than probes under way.
+type inbox struct {
+	bell chan struct{} // holds something while results wait
+
+	mu    sync.Mutex
+	waits []keyedResult
+	spare []keyedResult // for the next ones
+}
+
+func newInbox() inbox { return inbox{bell: make(chan struct{}, 1)} }
+
+func (b *inbox) put(r keyedResult) {
+	b.mu.Lock()
+	b.waits = append(b.waits, r)
+	b.mu.Unlock()
+	select {
+	case b.bell <- struct{}{}:
+	default:
+	}
+}
+
+// take returns what waits, to be handed back with done.
+func (b *inbox) take() []keyedResult {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := b.waits
+	b.waits, b.spare = b.spare, nil
+	return out
+}
+
+func (b *inbox) done(taken []keyedResult) {
+	clear(taken)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.spare = taken[:0]
+}
+
+// handle takes all results that wait, and publishes once: now, or when the
+// rest after the last publication is over.
+func (c *checker) handle() {
+	changed := false
+	taken := c.results.take()
+	for i := range taken {
+		changed = c.finish(taken[i]) || changed
+	}
+	c.results.done(taken)
+	if !changed {
+		return
+	}
+	now := time.Now()
+	if !now.Before(c.rest) {
+		c.republish(now)
+	} else if c.wake.IsZero() || c.rest.Before(c.wake) {
+		c.wake = c.rest
+	}
+}
+
+// finish puts the watch back into the queue and steps its tracker.
+func (c *checker) finish(r keyedResult) (changed bool) {
+	s := c.watches[r.key]
+	if s == nil {
+		return false // gone in a reload
+	}
+	if s.index < 0 {
+		s.started = time.Time{}
+		heap.Push(&c.queue, s)
+	}
+	return c.step(r)
+}
+
+// stepScratch is the memory of [checker.step].
+type stepScratch struct {
+	touched []health.Key
+	before  []health.Tracker
+}
+
+// step feeds a result to the board, and tells the log of a change.
+func (c *checker) step(r keyedResult) bool {
+	touched := append(append(c.scratch.touched[:0], c.board.Above(r.key)...), r.key)
+	before := c.scratch.before[:0]
+	for _, k := range touched {
+		t, _ := c.board.Tracker(k)
+		before = append(before, t)
+	}
+	c.scratch = stepScratch{touched, before}
+	changed := c.board.Step(r.key, r.res)
+	c.observe(r.key, r.res)
+	was := &before[len(before)-1]
+	c.logWarning(r, was.Last)
+	c.passLoad(r)
+	if !changed {
+		// A run that grows or breaks brings a change nearer or farther.
+		after, _ := c.board.Tracker(r.key)
+		return c.horizons && (after.Up && after.FailRun != was.FailRun || !after.Up && after.PassRun != was.PassRun)
+	}
+	for i, k := range touched {
+		after, _ := c.board.Tracker(k)
+		if before[i].Known != after.Known || before[i].Up != after.Up {
+			c.tell(k, before[i], after, r.res.At)
+		}
+	}
+	return true
+}
+
+// tell tells the log of a change of a check, and keeps it among the last ones
+// unless it is the first verdict.
+func (c *checker) tell(k health.Key, before, after health.Tracker, at time.Time) {
+	c.log.Info("state change", "site", k.Site, "target", k.Addr, "check", k.Check,
+		"from", stateName(before), "to", stateName(after), "reason", reason(after))
+	if before.Known {
+		c.last.add(health.Event{At: at, Target: health.Target{Site: k.Site, Addr: k.Addr},
+			From: stateName(before), To: stateName(after), Reason: "check " + k.Check + ": " + reason(after)})
+	}
+}
+
+// logWarning tells a warning once, when it begins or changes.
+func (c *checker) logWarning(r keyedResult, before health.Result) {
+	if w := r.res.Warning; w != "" && (before.Warning == "" || before.Verdict != health.Pass) {
+		c.log.Warn("check warns", "site", r.key.Site, "target", r.key.Addr, "check", r.key.Check, "warning", w)
+	}
+}
+
+func stateName(t health.Tracker) string {
+	switch {
+	case !t.Known:
+		return "unknown"
+	case t.Up:
+		return "up"
+	}
+	return "down"
+}
+
+func reason(t health.Tracker) string {
+	if t.Up {
+		return "probe passed"
+	}
+	return t.LastErr
+}
