@@ -25,6 +25,11 @@ type clientFlags struct {
 
 func (f *clientFlags) add(cmd *cobra.Command) {
 	configFlag(cmd, &f.config)
+	f.addServer(cmd)
+}
+
+// addServer adds the flags that say whom to ask and how the reply is printed.
+func (f *clientFlags) addServer(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.servers, "server", nil, "admin URL of a running server, or unix: and the path of its socket; repeatable (default: servers of the configuration, else the socket in its state folder)")
 	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "file with the bearer token")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")

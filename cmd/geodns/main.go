@@ -35,7 +35,7 @@ Exit codes: 0 done, 1 it is not so or could not be done, 2 wrong command line.`,
 		Args:    cli.Args(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(serveCommand(), demoCommand(), checkCommand(), explainCommand(), statusCommand(),
+	root.AddCommand(serveCommand(), demoCommand(), checkCommand(), explainCommand(), simulateCommand(), statusCommand(),
 		drainCommand(), undrainCommand(), forceCommand(), delegationCommand(), importCommand())
 	return root
 }

@@ -50,8 +50,9 @@ func Load(cfg config.Geodns) (*Loaded, diag.List) { return new(loader).load(cfg)
 type loader struct {
 	databases databases
 	zones     zoneCache
-	steering  []steering.File // of the last attempt
-	gen       *generation     // nil before the first good one
+	steering  []steering.File                                // of the last attempt
+	gen       *generation                                    // nil before the first good one
+	edit      func([]steering.File) ([]steering.File, error) // changes what was read; nil: nothing
 
 	mu      sync.Mutex
 	watched []string // of the last attempt
@@ -73,6 +74,14 @@ func (l *loader) load(cfg config.Geodns) (*Loaded, diag.List) {
 	}
 	index := l.openDatabases(cfg, out, &list)
 	out.Index = index
+	if l.edit != nil {
+		edited, err := l.edit(inv.steering)
+		if err != nil {
+			list.Errorf(diag.Pos{}, "", "%v", err)
+			return nil, list
+		}
+		inv.steering = edited
+	}
 	l.steering = inv.steering
 	g := l.generation(inv.steering, index)
 	list = append(list, g.findings...)

@@ -260,6 +260,12 @@ func (r *rehearsal) simulate(cases []simulate.Case, pop *simulate.Population) *s
 		sim.Warn(simulate.Guard, "%s", note)
 	}
 	for _, c := range cases {
+		switch {
+		case c.Before.Policy == nil:
+			sim.Warn(simulate.Names, "%s: not steered before", strings.Join(c.Names, ", "))
+		case c.After.Policy == nil:
+			sim.Warn(simulate.Names, "%s: not steered any more", strings.Join(c.Names, ", "))
+		}
 		sim.Add(c)
 	}
 	return sim.Result()

@@ -68,7 +68,7 @@ func (s *Simulation) warnCase(c Case, t *tally, whole *row, out *PolicyResult) {
 		warn(NobodyLeft, "for %s of the clients nothing is up: all_down: serve answers as if all were", Percent(whole.last))
 	case whole.last > least:
 		warn(NobodyLeft, "%s of the clients get no site: all_down: %s speaks (before: %s)", Percent(none), speaks, Percent(whole.before[0]))
-	case none > least:
+	case none > least && c.After.Policy != nil:
 		warn(NobodyLeft, "%s of the clients get no site (before: %s)", Percent(none), Percent(whole.before[0]))
 	}
 	s.warnContinents(t.flows, warn)
