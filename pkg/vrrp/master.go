@@ -21,7 +21,7 @@ func (s *step) becomeMaster(cause Cause, text string) {
 	s.transition(Master, cause, text)
 	s.master, s.masterPriority, s.masterInterval = s.cfg.Local, s.priority, s.cfg.Interval
 	s.heard, s.lowerHeard, s.released, s.preemptAt = 0, 0, netip.Addr{}, 0
-	s.wants, s.conflict, s.renotified = false, conflict{}, 0
+	s.wants, s.conflict, s.renotified, s.noMaster.holds = false, conflict{}, 0, false
 	s.lastRefresh, s.lost, s.putBack = s.now, false, 0
 	s.setMasterTimers()
 	s.do(Notify{Hook: HookMaster, Priority: s.priority})

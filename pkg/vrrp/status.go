@@ -50,6 +50,9 @@ func (r Router) Status() Status {
 		Interval: r.cfg.Interval, Master: r.master, Drained: r.drained, Tracked: r.Contributions(),
 		Refusals: r.refusals, MoreRefused: r.refusedMore, LastAlarm: r.lastAlarm, Fault: fault,
 	}
+	if r.state == Backup && r.noMaster.holds {
+		st.Master = netip.Addr{} // the last one is silent or gone, and nobody took over
+	}
 	for i := range r.peers {
 		p := &r.peers[i]
 		ps := PeerStatus{
