@@ -27,9 +27,10 @@ func (l *Loaded) countsDown() bool {
 func guardsOf(guards []policy.Guard, sites *policy.Sites) []health.Guard {
 	out := make([]health.Guard, 0, len(guards))
 	for _, g := range guards {
-		h := health.Guard{Number: g.Number, Name: g.Policy, MinSites: g.MinSites, MaxRemoved: g.MaxRemoved}
+		h := health.Guard{Number: g.Number, Name: g.Policy, MinSites: g.MinSites, MaxRemoved: g.MaxRemoved, Ways: map[string][][]health.Target{}}
 		for _, i := range g.Sites {
 			h.Sites = append(h.Sites, sites.At(i).Name)
+			h.Ways[sites.At(i).Name] = g.Ways[i]
 		}
 		out = append(out, h)
 	}

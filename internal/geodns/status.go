@@ -190,7 +190,7 @@ func stamp(t time.Time) *time.Time {
 func why(l *Loaded, b *health.Board) map[health.ID]string {
 	out := map[health.ID]string{}
 	for _, subject := range l.Sites.Subjects() {
-		if !subject.Addr.IsValid() || len(subject.Checks) == 0 {
+		if len(subject.Checks) == 0 {
 			continue
 		}
 		j := b.Judge(subject)

@@ -59,6 +59,10 @@ type Subject struct {
 // Target returns the subject as the target of an override.
 func (s Subject) Target() Target { return Target{s.Policy, s.Site, s.Addr} }
 
+// checked reports whether s has checks: it is an address, or a site that has
+// none.
+func (s Subject) checked() bool { return s.Policy == "" && len(s.Checks) > 0 }
+
 // Judgment is the state of a subject folded from its checks, and why.
 type Judgment struct {
 	Up    bool
@@ -260,7 +264,7 @@ func (b *Board) entry(s Subject, now time.Time) Entry {
 	if sp, ok := b.spills[s.Site]; ok && s.Policy == "" && !s.Addr.IsValid() {
 		e.Share = min(e.Share, sp.share)
 	}
-	if s.Policy == "" && s.Addr.IsValid() {
+	if s.checked() {
 		e.Horizon = b.horizon(s)
 		var until time.Time
 		if e.Held, until = b.Held(s.Target()); e.Held && !until.IsZero() {

@@ -3,6 +3,7 @@ package health
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -12,11 +13,14 @@ import (
 // checks take sites out in the order of time until the bound is reached; the
 // later ones stay in.
 type Guard struct {
-	Number     int      // by which [Snapshot.Kept] is asked
-	Name       string   // of its policy, for people
-	Sites      []string // under it
-	MinSites   int      // so many stay in; 0: no bound
-	MaxRemoved int      // percent of the sites that may be out; 100: no bound
+	Number int      // by which [Snapshot.Kept] is asked
+	Name   string   // of its policy, for people
+	Sites  []string // under it
+	// Ways are the overridable targets on each way from the policy to a site:
+	// when each way has one that is drained or forced down, the site is out.
+	Ways       map[string][][]Target
+	MinSites   int // so many stay in; 0: no bound
+	MaxRemoved int // percent of the sites that may be out; 100: no bound
 }
 
 // allowed returns how many of n sites may be out.
@@ -40,14 +44,28 @@ type keeping struct {
 type out struct {
 	site  string
 	human bool
+	held  bool // it works, but is held back after a failure
 	since time.Time
+}
+
+// rank orders those that are out: people decide first; of the others those
+// that fail go before those that are only held back, which are the better ones
+// to have in.
+func (o out) rank() int {
+	switch {
+	case o.human:
+		return 0
+	case o.held:
+		return 2
+	}
+	return 1
 }
 
 // standing is how a guard stands in one family.
 type standing struct {
 	sites   int   // with addresses of the family
 	allowed int   // of them that may be out
-	out     []out // those taken out by people, then those that fail, in order of time
+	out     []out // those taken out by people, then those that fail, then those held back, in order of time
 }
 
 // carried returns those that are taken out, and those that fail and are kept.
@@ -68,23 +86,24 @@ func (b *Board) standings(g Guard, addrs map[string][]Subject, now time.Time) []
 	for _, v6 := range []bool{false, true} {
 		var st standing
 		for _, site := range g.Sites {
-			list := slices.DeleteFunc(slices.Clone(addrs[site]), func(s Subject) bool { return s.Addr.Is6() != v6 })
+			list := slices.DeleteFunc(slices.Clone(addrs[site]), func(s Subject) bool { return s.Addr.IsValid() && s.Addr.Is6() != v6 })
 			if len(list) == 0 {
 				continue
 			}
 			st.sites++
-			if o, is := b.outOf(site, list, now); is {
+			if b.cut(g, site, now) {
+				st.out = append(st.out, out{site: site, human: true})
+			} else if o, is := b.outOf(site, list, now); is {
 				st.out = append(st.out, o)
+			} else if back := b.fallen[family{site, v6}]; back.holding && (b.Limit(Target{Site: site}, now).Forced != ForcedUp) {
+				st.out = append(st.out, out{site: site, held: true, since: back.since})
 			}
 		}
 		if st.sites == 0 {
 			continue
 		}
 		slices.SortStableFunc(st.out, func(a, b out) int {
-			if a.human != b.human {
-				return map[bool]int{true: -1, false: 1}[a.human]
-			}
-			return cmp.Or(a.since.Compare(b.since), strings.Compare(a.site, b.site))
+			return cmp.Or(a.rank()-b.rank(), a.since.Compare(b.since), strings.Compare(a.site, b.site))
 		})
 		st.allowed = g.allowed(st.sites)
 		all = append(all, st)
@@ -126,12 +145,30 @@ func (b *Board) leaves(t Target, now time.Time) bool {
 	return ok && o.Kind == Drain && !o.over(now)
 }
 
-// addressesOf returns the addresses of each site.
+// cut reports whether people have drained or forced down a target on each way
+// from the policy of a guard to a site.
+func (b *Board) cut(g Guard, site string, now time.Time) bool {
+	ways := g.Ways[site]
+	for _, way := range ways {
+		if !slices.ContainsFunc(way, func(t Target) bool { return b.leaves(t, now) }) {
+			return false
+		}
+	}
+	return len(ways) > 0
+}
+
+// addressesOf returns the addresses of each site; of one without, the site as a
+// whole.
 func addressesOf(subjects []Subject) map[string][]Subject {
 	out := map[string][]Subject{}
 	for _, s := range subjects {
 		if s.Policy == "" && s.Addr.IsValid() {
 			out[s.Site] = append(out[s.Site], s)
+		}
+	}
+	for _, s := range subjects {
+		if s.Policy == "" && len(out[s.Site]) == 0 {
+			out[s.Site] = []Subject{s}
 		}
 	}
 	return out
@@ -149,6 +186,10 @@ func (b *Board) guard(subjects []Subject, now time.Time) (events []Event) {
 		for _, st := range b.standings(g, addrs, now) {
 			_, in := st.carried()
 			for _, o := range in {
+				if o.held {
+					events = append(events, b.letInEarly(g, st, o, addrs, now)...)
+					continue
+				}
 				k := keeping{g.Number, o.site}
 				if !kept[k] && !b.kept[k] {
 					events = append(events, Event{now, Target{Site: o.site}, "down", "kept in",
@@ -165,6 +206,17 @@ func (b *Board) guard(subjects []Subject, now time.Time) (events []Event) {
 	}
 	b.kept = kept
 	return events
+}
+
+// letInEarly ends the hold of a site that a guard cannot do without.
+func (b *Board) letInEarly(g Guard, st standing, o out, addrs map[string][]Subject, now time.Time) []Event {
+	for _, v6 := range []bool{false, true} {
+		if f := (family{o.site, v6}); b.fallen[f].holding && b.fallen[f].since.Equal(o.since) {
+			b.letIn(f, b.upIn(f, addrs[o.site]), now)
+		}
+	}
+	return []Event{{now, Target{Site: o.site}, "held back", "in service",
+		fmt.Sprintf("the guard of policy %s lets it in: only %d of %d sites may be out", g.Name, st.allowed, st.sites)}}
 }
 
 // KeptBy returns the names of the policies whose guards keep a site in.
@@ -184,32 +236,29 @@ func (b *Board) Guards() []Guard { return b.guards }
 // Forbids says which guard would be broken if t were drained or forced down
 // now, and why, or "". Taking out what is out already breaks nothing.
 func (b *Board) Forbids(t Target, subjects []Subject, now time.Time) string {
-	if t.Policy != "" {
-		return ""
-	}
 	addrs := addressesOf(subjects)
 	trial := *b
-	trial.overrides = overrides{}
-	for k, o := range b.overrides {
-		trial.overrides[k] = o
-	}
+	trial.overrides = maps.Clone(b.overrides)
 	trial.overrides[overrideKey{t, true}] = Override{Kind: Force, Forced: ForcedDown}
 	for _, g := range b.guards {
 		before, after := b.standings(g, addrs, now), trial.standings(g, addrs, now)
 		for i := range after {
 			gone, _ := before[i].carried()
-			if isOut(after[i].out, t.Site, true) && !isOut(gone, t.Site, false) && len(after[i].out) > after[i].allowed {
+			// Those that are only held back would be let in.
+			all := slices.DeleteFunc(slices.Clone(after[i].out), func(o out) bool { return o.held })
+			more := slices.ContainsFunc(all, func(o out) bool { return o.human && !isOut(gone, o.site) })
+			if more && len(all) > after[i].allowed {
 				return fmt.Sprintf("the guard of policy %s lets %d of %d sites be out, and with %s it would be %s",
-					g.Name, after[i].allowed, after[i].sites, t, names(after[i].out))
+					g.Name, after[i].allowed, after[i].sites, t, names(all))
 			}
 		}
 	}
 	return ""
 }
 
-// isOut reports whether a site is among those out, by people if asked so.
-func isOut(list []out, site string, human bool) bool {
-	return slices.ContainsFunc(list, func(o out) bool { return o.site == site && (o.human || !human) })
+// isOut reports whether a site is among those out.
+func isOut(list []out, site string) bool {
+	return slices.ContainsFunc(list, func(o out) bool { return o.site == site })
 }
 
 func names(list []out) string {

@@ -45,7 +45,7 @@ func (b *Board) recover(subjects []Subject, now time.Time) (events []Event) {
 	var order []family
 	up := map[family][]Target{} // addresses that are up
 	for _, s := range subjects {
-		if s.Policy != "" || !s.Addr.IsValid() || len(s.Checks) == 0 || !b.rules[s.Site].recovers() {
+		if !s.checked() || !b.rules[s.Site].recovers() {
 			continue
 		}
 		f, t := familyOf(s.Site, s.Addr), s.Target()
@@ -83,7 +83,10 @@ func (b *Board) fallBack(f family, up []Target, now time.Time) []Event {
 	r := b.rules[f.site]
 	back, was := b.fallen[f]
 	event := func(from, to, reason string) []Event {
-		return []Event{{now, Target{Site: f.site}, from, to, f.String() + ": " + reason}}
+		if up[0].Addr.IsValid() {
+			reason = f.String() + ": " + reason
+		}
+		return []Event{{now, Target{Site: f.site}, from, to, reason}}
 	}
 	switch {
 	case !r.holds():
@@ -121,12 +124,7 @@ func (b *Board) Release(site string, subjects []Subject, slowly bool, now time.T
 			continue
 		}
 		was = true
-		var up []Target
-		for _, s := range subjects {
-			if s.Policy == "" && s.Addr.IsValid() && familyOf(s.Site, s.Addr) == f && b.Judge(s).Up {
-				up = append(up, s.Target())
-			}
-		}
+		up := b.upIn(f, subjects)
 		b.letIn(f, up, now)
 		if !slowly {
 			for _, t := range up {
@@ -135,6 +133,16 @@ func (b *Board) Release(site string, subjects []Subject, slowly bool, now time.T
 		}
 	}
 	return was
+}
+
+// upIn returns the addresses of a family that are up.
+func (b *Board) upIn(f family, subjects []Subject) (up []Target) {
+	for _, s := range subjects {
+		if s.checked() && familyOf(s.Site, s.Addr) == f && b.Judge(s).Up {
+			up = append(up, s.Target())
+		}
+	}
+	return up
 }
 
 // Held returns whether an address is held back, and until when; the time is

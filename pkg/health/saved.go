@@ -22,6 +22,7 @@ type Saved struct {
 	Checks    []SavedCheck    `json:"checks"`
 	Fallen    []SavedFallback `json:"fallen,omitempty"`
 	Addresses []SavedAddress  `json:"addresses,omitempty"`
+	Spills    []SavedSpill    `json:"spills,omitempty"`
 }
 
 // SavedOverride is an override in a file.
@@ -84,6 +85,7 @@ func (b *Board) Save(now time.Time) Saved {
 		}
 	}
 	b.recovery.save(&s, now)
+	b.saveSpills(&s, now)
 	return s
 }
 
@@ -112,6 +114,7 @@ func (b *Board) Restore(s Saved, now time.Time) {
 		b.prior[Key{c.Site, c.Addr, c.Check}] = prior{c.Up, at(c.Since)}
 	}
 	b.recovery.restore(s, at)
+	b.restoreSpills(s, at, now)
 }
 
 // restore returns the override, and false if it makes no sense.

@@ -8,18 +8,21 @@ import (
 
 	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/geo"
+	"github.com/geodns-vipd/geodns/pkg/health"
 )
 
 // builder writes a Spec out as the nodes of a Policy.
 type builder struct {
-	c      *Compiler
-	p      *Policy
-	ruleOf map[*Rule]int32 // a rule that stands in the tree twice is judged once
-	cidrOf map[netip.Prefix]int
-	nearOf map[*Spec]int32
-	told   map[diag.Diag]bool // what was complained about, since a policy may stand in several places
-	full   bool               // a limit was passed; the rest is left out
-	diags  diag.List
+	c       *Compiler
+	p       *Policy
+	ruleOf  map[*Rule]int32 // a rule that stands in the tree twice is judged once
+	cidrOf  map[netip.Prefix]int
+	nearOf  map[*Spec]int32
+	told    map[diag.Diag]bool // what was complained about, since a policy may stand in several places
+	way     []health.Target    // to the node that is added
+	wayFrom map[int32]int      // by guard: where the way from its policy begins
+	full    bool               // a limit was passed; the rest is left out
+	diags   diag.List
 }
 
 // add appends the tree of spec and returns the number of its root. Depth
@@ -30,6 +33,9 @@ func (b *builder) add(spec *Spec, depth int, around int32) int32 {
 		return at
 	}
 	n := node{kind: spec.Kind, spec: spec, guard: b.guardOf(spec, depth, around)}
+	if n.guard != around {
+		b.wayFrom[n.guard] = len(b.way)
+	}
 	n.trickle = uint32(math.Round(spec.Trickle * (1 << 16) / 100))
 	if n.trickle > 0 {
 		n.prefix = tricklePrefix(spec.key())
@@ -78,7 +84,13 @@ func (b *builder) kids(spec *Spec, depth int, guard int32) []kid {
 
 // kid appends one target of a policy.
 func (b *builder) kid(spec, child *Spec, depth int, guard int32) kid {
-	k := kid{node: b.add(child, depth+1, guard), target: b.p.sites.target(spec, child)}
+	k := kid{target: b.p.sites.target(spec, child)}
+	before := len(b.way)
+	if k.target != noTarget {
+		b.way = append(b.way, health.Target{Policy: spec.Name, Site: child.key()})
+	}
+	k.node = b.add(child, depth+1, guard)
+	b.way = b.way[:before]
 	if k.target != noTarget {
 		k.gate = gatePrefix(child.key())
 		if !slices.Contains(b.p.targets, k.target) {

@@ -119,8 +119,8 @@ func (c *Compiler) Compile(spec *Spec) (*Policy, diag.List) {
 		p:      &Policy{spec: spec, sites: c.sites, index: c.index},
 		ruleOf: map[*Rule]int32{},
 		cidrOf: map[netip.Prefix]int{},
-		nearOf: map[*Spec]int32{},
-		told:   map[diag.Diag]bool{},
+		nearOf: map[*Spec]int32{}, wayFrom: map[int32]int{},
+		told: map[diag.Diag]bool{},
 	}
 	b.add(spec, 1, noGuard)
 	b.checkFields()

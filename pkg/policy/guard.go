@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/geodns-vipd/geodns/pkg/diag"
+	"github.com/geodns-vipd/geodns/pkg/health"
 )
 
 // GuardSpec bounds how many sites of a policy failed checks may take out.
@@ -34,6 +35,9 @@ type Guard struct {
 	Policy string // as [Spec.String] shows it
 	GuardSpec
 	Sites []int32 // indices into Sites, each once, ascending
+	// Ways are, for each of them, the targets that an operator may override on
+	// each way to it from the policy that has the guard.
+	Ways map[int32][][]health.Target
 }
 
 // noGuard is the number where no guard is above.
@@ -82,7 +86,7 @@ func (b *builder) guardOf(spec *Spec, depth int, around int32) int32 {
 	if !known {
 		n = int32(len(b.c.guards))
 		b.c.guardNumber[spec] = n
-		b.c.guards = append(b.c.guards, Guard{Number: int(n), Policy: spec.String(), GuardSpec: *g})
+		b.c.guards = append(b.c.guards, Guard{Number: int(n), Policy: spec.String(), GuardSpec: *g, Ways: map[int32][][]health.Target{}})
 	}
 	return n
 }
@@ -95,6 +99,10 @@ func (b *builder) guarded(guard, site int32) {
 	g := &b.c.guards[guard]
 	if at, has := slices.BinarySearch(g.Sites, site); !has {
 		g.Sites = slices.Insert(g.Sites, at, site)
+	}
+	way := slices.Clone(b.way[b.wayFrom[guard]:])
+	if !slices.ContainsFunc(g.Ways[site], func(w []health.Target) bool { return slices.Equal(w, way) }) {
+		g.Ways[site] = append(g.Ways[site], way)
 	}
 }
 
