@@ -40,6 +40,8 @@ type Config struct {
 type Routes struct {
 	// Status returns what GET /api/v1/status prints as JSON.
 	Status func() any
+	// Policies returns what GET /api/v1/policies prints as JSON.
+	Policies func() any
 	// Explain returns what GET /api/v1/explain prints as JSON. A mistake in
 	// the question is a [BadRequest].
 	Explain func(ExplainRequest) (any, error)
@@ -211,6 +213,11 @@ func (s *Server) mux(r Routes) *http.ServeMux {
 	if r.Status != nil {
 		mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) {
 			writeJSON(w, http.StatusOK, r.Status())
+		})
+	}
+	if r.Policies != nil {
+		mux.HandleFunc("GET /api/v1/policies", func(w http.ResponseWriter, _ *http.Request) {
+			writeJSON(w, http.StatusOK, r.Policies())
 		})
 	}
 	if r.Explain != nil {

@@ -5,11 +5,11 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"net/netip"
 	"strings"
 
 	"github.com/geodns-vipd/geodns/internal/control"
+	"github.com/geodns-vipd/geodns/internal/statuspage"
 	"github.com/geodns-vipd/geodns/pkg/answer"
 	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/dnswire"
@@ -153,28 +153,12 @@ func (s *Server) routes() control.Routes {
 	return control.Routes{
 		Status:   func() any { return s.status(context.Background()) },
 		Explain:  s.explainLive,
+		Policies: s.policies,
 		Simulate: s.simulateLive,
 		Change:   s.change,
 		Report:   s.reports,
 		Load:     s.reportLoad,
 		Metrics:  s.metrics.Handler(),
-		Page:     http.HandlerFunc(index),
+		Page:     statuspage.Handler(),
 	}
-}
-
-// index names what there is to ask for.
-func index(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprint(w, `geodns
-
-GET /api/v1/status                                what is served, each site and address, and why
-GET /api/v1/explain?name=&type=&client=&down=     how a question would be answered, and why
-GET /api/v1/simulate?policy=&type=&down=&drain=   who would be served where, before and after
-POST /api/v1/sites/{site}/drain                   {"for": "2h", "over": "10m", "reason": "…"}
-POST /api/v1/sites/{site}/undrain                 {"over": "10m"}
-POST /api/v1/sites/{site}/force                   {"state": "up"}, or down or none
-POST /api/v1/checks/{check}/report                what a site says about itself, for push checks
-POST /api/v1/sites/{site}/load                    {"load": 123}
-GET /metrics                                      for Prometheus
-`)
 }

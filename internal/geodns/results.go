@@ -101,6 +101,7 @@ func (c *checker) step(r keyedResult) bool {
 	c.scratch = stepScratch{touched, before}
 	changed := c.board.Step(r.key, r.res)
 	c.observe(r.key, r.res)
+	c.remember(r)
 	was := &before[len(before)-1]
 	c.logWarning(r, was.Last)
 	c.passLoad(r)

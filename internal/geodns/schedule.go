@@ -15,6 +15,7 @@ type scheduled struct {
 	due     time.Time
 	index   int // in the queue, -1 while a probe is under way
 	started time.Time
+	recent  latencies
 }
 
 // schedule rebuilds the queue; a watch with an unchanged interval keeps its
@@ -35,6 +36,7 @@ func (c *checker) schedule(watches []target, now time.Time) {
 		default:
 			s.due, s.started = before.due, before.started
 		}
+		s.recent = before.memory()
 		c.watches[w.Key] = s
 		if before != nil && before.index < 0 && !before.started.IsZero() {
 			// A probe is under way; its result puts the watch back.

@@ -44,6 +44,7 @@ type SiteStatus struct {
 	Up        bool            `json:"up"`
 	Since     *time.Time      `json:"since"` // null if nothing was checked
 	Forced    string          `json:"forced"`
+	Location  *[2]float64     `json:"location"` // latitude and longitude in degrees; null if not given
 	Share     float64         `json:"share"`    // part of its clients that it may have, 0 to 1
 	Capacity  float64         `json:"capacity"` // 0: no bound
 	Load      *float64        `json:"load"`     // as last reported; null if that is not fresh
@@ -73,6 +74,7 @@ type CheckStatus struct {
 	LastErrorAt *time.Time `json:"last_error_at"`
 	LastAt      *time.Time `json:"last_at"` // when the last probe ended
 	LatencyMS   float64    `json:"latency_ms"`
+	RecentMS    recent     `json:"recent_ms"` // of the last probes, oldest first; null for one that failed
 	Passes      uint64     `json:"passes"`
 	Fails       uint64     `json:"fails"`
 	NoVerdicts  uint64     `json:"no_verdicts"` // faults of our own
@@ -98,6 +100,7 @@ func (s *Server) status(ctx context.Context) Status {
 	s.checker.do(ctx, func(context.Context) {
 		now := time.Now()
 		out.Sites = sitesStatus(l.Loaded, s.checker.board, now)
+		s.checker.addRecent(out.Sites)
 		for _, p := range s.checker.board.Overrides() {
 			out.Overrides = append(out.Overrides, overrideStatus(p, now))
 		}
@@ -116,6 +119,9 @@ func sitesStatus(l *Loaded, b *health.Board, now time.Time) []SiteStatus {
 		load, fresh, keeps := b.Load(site.Name, now)
 		if st.Share = min(st.Share, part(keeps)); fresh {
 			st.Load = &load
+		}
+		if site.Location != nil {
+			st.Location = &[2]float64{site.Location.Lat, site.Location.Lon}
 		}
 		for _, a := range site.Addrs {
 			st.Addresses = append(st.Addresses, addressStatus(b, health.Subject{Site: site.Name, Addr: a.Addr, Checks: site.Checks}, now))

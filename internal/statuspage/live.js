@@ -88,7 +88,7 @@ function drawAbout(s) {
   const zones = (s.zones || []).length, steered = (s.zones || []).reduce((t, z) => t + z.steered, 0);
   fill($('about'), [
     `geodns ${s.version}, listening at ${(s.listen || []).join(', ')}; ${plural(zones, 'zone')}, ${plural(steered, 'steered name')}; places from ${db || 'no database'}.`,
-    ...s.config.warnings.slice(0, 20).map(w => 'Warning: ' + w),
+    ...s.config.warnings.slice(0, 20).map(w => w.startsWith('warning: ') ? 'W' + w.slice(1) : w),
     ...(s.state && s.state.ok === false ? ['The state folder cannot be written: ' + (s.state.error || '')] : []),
   ], x => x, x => h('p', null, x));
 }

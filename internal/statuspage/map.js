@@ -128,7 +128,7 @@ function drawCountries(p, then, down) {
   $('countries-caption').textContent = then ? `Countries if ${down.join(' and ')} were down, the biggest moves first` : 'Countries now, the largest first';
   const weight = then ? c => c.moved * c.weight : c => c.weight;
   rows.sort((a, b) => weight(b) - weight(a) || b.weight - a.weight);
-  fill(table.tBodies[0], shorten('more-countries', rows, 14, 'countries').map(c => ({ ...c, then })), c => c.country, c => h('tr', null,
+  fill(table.tBodies[0], shorten('more-countries', rows, 12, 'countries').map(c => ({ ...c, then })), c => c.country, c => h('tr', null,
     h('th', { scope: 'row' }, countryName(c.country)), h('td', { class: 'num' }, percent(c.weight)),
     h('td', null, shareText(c.before)), h('td', { class: 'after' }, c.moved > 0.005 ? h('strong', null, shareText(c.after)) : shareText(c.after))));
 }

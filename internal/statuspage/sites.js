@@ -24,7 +24,7 @@ function siteState(site, overrides) {
   const o = whole.find(o => o.state.startsWith('forced')) || whole[0];
   const addrs = site.addresses || [], bad = addrs.filter(a => !a.up).length, held = addrs.filter(a => a.up && a.held);
   if (o && (o.state === 'draining' || o.state === 'returning' && o.share < 1)) {
-    return { kind: o.state, words: `${o.state} by degrees: ${percent(o.share)} of its clients` };
+    return { kind: o.state, words: `${o.state}, has ${percent(o.share)} of its clients` };
   }
   if (o && o.state !== 'returning') return { kind: o.state.replace(' ', '-'), words: o.state };
   if (!site.up && site.kept_by.length) return { kind: 'kept', words: 'failing, kept in by guard' };
@@ -75,14 +75,14 @@ function probes(site) {
   return [table(rows.slice(0, 3)), h('details', null, h('summary', null, `${rows.length - 3} more`), table(rows.slice(3)))];
 }
 
-function lastError(site, kind) {
+function lastError(site) {
   let last = null;
   for (const a of site.addresses || []) for (const c of a.checks) {
     if (c.last_error && (!last || c.last_error_at > last.c.last_error_at)) last = { a, c };
   }
   if (!last) return null;
   const words = [`${last.a.address} ${last.c.check}, `, since(last.c.last_error_at, '', ' ago: '), last.c.last_error];
-  return h('p', { class: kind === 'up' ? 'dim' : 'error' }, 'Last error: ', words);
+  return h('p', { class: site.up ? 'dim' : 'error' }, 'Last error: ', words);
 }
 
 function overrideLine(o) {
@@ -110,7 +110,7 @@ function siteCard({ site, state, overrides }) {
     site.since && h('p', { class: 'dim' }, site.up ? 'checks pass ' : 'checks fail ', since(site.since, 'for '), `, since ${clock(site.since)}`),
     site.kept_by.length > 0 && h('p', null, `kept in by the guard of ${site.kept_by.join(', ')}`),
     until && h('p', null, until.held_until ? `held back until ${clock(until.held_until)}` : `held back until an operator lets it in: geodns undrain ${site.name}`),
-    overrides.map(overrideLine), loadLine(site), lastError(site, state.kind), probes(site));
+    overrides.map(overrideLine), loadLine(site), lastError(site), probes(site));
 }
 
 const rank = { down: 0, 'forced-down': 1, kept: 1, held: 2, partial: 3, draining: 4, drained: 5, returning: 5, 'forced-up': 6, up: 7 };
@@ -127,7 +127,7 @@ function drawSites(status) {
   const out = count(['drained', 'forced-down', 'held']), some = count(['partial', 'kept', 'draining', 'returning', 'forced-up']);
   const words = [
     down.length && `${plural(down.length, 'site')} down: ${down.slice(0, 5).join(', ')}${down.length > 5 ? ' …' : ''}`,
-    out && `${out} taken out or held back`, some && `${some} partly in or overridden`, `${count(['up'])} of ${list.length} up`,
+    out && `${out} taken out or held back`, some && `${some} partly in or overridden`, count(['up']) === list.length ? `all ${plural(list.length, 'site')} up` : `${count(['up'])} of ${list.length} up`,
   ].filter(Boolean).join('; ');
   return { words, down: down.length };
 }

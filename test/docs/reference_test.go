@@ -208,8 +208,9 @@ func TestMetricsAndStatusAreTold(t *testing.T) {
 	metrics, _ := w.run("curl -s http://127.0.0.1:5301/metrics")
 	status, _ := w.run("curl -s http://127.0.0.1:5301/api/v1/status")
 	simulated, _ := w.run("curl -s http://127.0.0.1:5301/api/v1/simulate?down=fra")
+	policies, _ := w.run("curl -s http://127.0.0.1:5301/api/v1/policies")
 	t.Run("metrics", func(t *testing.T) { compareMetrics(t, metrics) })
-	t.Run("status", func(t *testing.T) { compareStatus(t, status, simulated) })
+	t.Run("status", func(t *testing.T) { compareStatus(t, status, simulated, policies) })
 }
 
 var (
@@ -268,14 +269,15 @@ func sorted(s string) string {
 
 func compareStatus(t *testing.T, replies ...string) {
 	var paths []string
-	bySite := regexp.MustCompile(`(before|after)\.\w+$`) // keys that are the names of sites
+	bySite := regexp.MustCompile(`(before|after)\.\w+$`)     // keys that are the names of sites
+	within := regexp.MustCompile(`\btree\.(targets\[\]\.)+`) // a tree holds itself
 	for _, reply := range replies {
 		var v any
 		if err := json.Unmarshal([]byte(reply), &v); err != nil {
 			t.Fatalf("%v\n%s", err, reply)
 		}
 		for _, p := range jsonPaths("", v) {
-			paths = append(paths, bySite.ReplaceAllString(p, "$1"))
+			paths = append(paths, within.ReplaceAllString(bySite.ReplaceAllString(p, "$1"), "tree."))
 		}
 	}
 	text := read(t, "docs/commands.md")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 
 	"github.com/geodns-vipd/geodns/pkg/geo"
 )
@@ -78,20 +79,23 @@ func worldMap(all shapes, name string) []byte {
 		}
 		fmt.Fprintf(&b, "<path data-c=\"%s\" d=\"", code)
 		for _, r := range rings {
-			writeRing(&b, r)
+			for _, piece := range atDateLine(r) {
+				writeRing(&b, piece)
+			}
 		}
 		fmt.Fprintf(&b, "\"/>\n")
 	}
 	return b.Bytes()
 }
 
-// writeRing writes a ring as steps of whole units; points that fall together
-// are written once.
-func writeRing(b *bytes.Buffer, r ring) {
+// writeRing writes a ring as steps of whole units. Points that fall together
+// are written once, and a ring of which nothing is left not at all.
+func writeRing(out *bytes.Buffer, r ring) {
 	atX, atY := equalEarth(r[0][1], r[0][0])
+	b := new(bytes.Buffer)
 	fmt.Fprintf(b, "M%d %dl", atX, atY)
 	first := true
-	for _, p := range r[1 : len(r)-1] {
+	for _, p := range r[1:] {
 		x, y := equalEarth(p[1], p[0])
 		if x == atX && y == atY {
 			continue
@@ -106,7 +110,54 @@ func writeRing(b *bytes.Buffer, r ring) {
 		fmt.Fprintf(b, "%d", y-atY)
 		atX, atY, first = x, y, false
 	}
-	b.WriteByte('z')
+	if !first {
+		b.WriteByte('z')
+		b.WriteTo(out)
+	}
+}
+
+// atDateLine cuts a ring that crosses the date line, and returns its pieces.
+func atDateLine(r ring) []ring {
+	whole := ring{r[0]}
+	west, east := r[0][0], r[0][0]
+	for _, p := range r[1:] {
+		x := whole[len(whole)-1][0]
+		x += math.Remainder(p[0]-x, 360)
+		whole = append(whole, [2]float64{x, p[1]})
+		west, east = min(west, x), max(east, x)
+	}
+	var pieces []ring
+	for _, turn := range []float64{-360, 0, 360} {
+		if west+turn >= 180 || east+turn <= -180 {
+			continue
+		}
+		piece := slices.Clone(whole)
+		for i := range piece {
+			piece[i][0] += turn
+		}
+		if piece = cut(cut(piece, 180, 1), -180, -1); len(piece) > 0 {
+			pieces = append(pieces, piece)
+		}
+	}
+	return pieces
+}
+
+// cut returns the part of a ring on the inner side of a meridian: west of it
+// for side 1, east for side -1 (Sutherland and Hodgman, 1974).
+func cut(r ring, meridian, side float64) ring {
+	inside := func(p [2]float64) bool { return (meridian-p[0])*side >= 0 }
+	var out ring
+	for i, p := range r {
+		before := r[(i+len(r)-1)%len(r)]
+		if inside(p) != inside(before) {
+			part := (meridian - before[0]) / (p[0] - before[0])
+			out = append(out, [2]float64{meridian, before[1] + part*(p[1]-before[1])})
+		}
+		if inside(p) {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // equalEarth projects a place by the Equal Earth projection (Šavrič, Patterson
