@@ -33,31 +33,38 @@ async function poll() {
   timer = setTimeout(poll, every);
 }
 
-// rehearse asks who is served where, when that may have changed.
-let rehearsing = '', rehearsedAt = 0;
+// rehearse asks who is served where: at once when another question is put,
+// and again when the state has changed or the answer is old. One answer is
+// waited for at a time.
+let rehearsing = null, before = { question: '', state: '', at: 0 };
 async function rehearse() {
-  if (!status) return;
+  if (!status || rehearsing) return;
   drawChoices(policies, status.sites || []);
+  const question = currentQuestion();
+  const state = JSON.stringify([(status.sites || []).map(s => [s.name, s.up, percent(s.share), s.forced, s.kept_by.length]), status.config.loaded_at, status.overrides.length]);
+  if (question === before.question && (Date.now() - before.at < 30000) && (state === before.state || Date.now() - before.at < 4000)) return;
+  const down = asked.down.slice();
+  let next = null;
+  rehearsing = question;
+  try {
+    const r = policies.length ? await get('/api/v1/simulate?' + question) : { policies: [], warnings: [] };
+    next = { policy: (r.policies || [])[0] || null, warnings: r.warnings || [], down };
+    before = { question, state, at: Date.now() };
+  } catch (e) {
+    // An answer that says no is shown; a server that is lost is told of elsewhere.
+    if (e.status) next = { policy: null, warnings: [], down, error: e.message };
+  }
+  rehearsing = null;
+  if (next) rehearsed = next;
+  draw();
+  if (next && question !== currentQuestion()) rehearse(); // another one was put meanwhile
+}
+
+function currentQuestion() {
   const q = new URLSearchParams();
   if (asked.policy) q.append('policy', asked.policy);
   for (const d of asked.down) q.append('down', d);
-  const seen = [q, (status.sites || []).map(s => [s.name, s.up, s.share, s.forced, s.kept_by.length]), status.config.loaded_at, status.overrides.length].join();
-  if (seen === rehearsing && Date.now() - rehearsedAt < 30000) return;
-  rehearsing = seen;
-  rehearsedAt = Date.now();
-  const down = asked.down.slice();
-  let next;
-  try {
-    const r = policies.length ? await get('/api/v1/simulate?' + q) : { policies: [], warnings: [] };
-    next = { policy: r.policies[0] || null, warnings: r.warnings || [], down };
-  } catch (e) {
-    rehearsedAt = 0;
-    if (lostSince || e.status === undefined) return;
-    next = { policy: null, warnings: [], down, error: e.message };
-  }
-  if (seen !== rehearsing) return; // another question was asked meanwhile
-  rehearsed = next;
-  draw();
+  return String(q);
 }
 
 function drawConfig(config) {

@@ -28,7 +28,7 @@ type ViewKid struct {
 
 // Survey judges every target of the policy as Pick judges those on a client's
 // way: as if a client that matches each rule asked, and one whom each share
-// lets in. What is held back counts as up only while nothing else is. It is no
+// lets in. What is held back counts as up only while nothing else works. It is no
 // part of answering a query, and takes time in the number of targets times
 // their depth.
 func (p *Policy) Survey(snap *health.Snapshot) View {
@@ -38,8 +38,8 @@ func (p *Policy) Survey(snap *health.Snapshot) View {
 		out: &Choice{}, judged: make([]judgment, len(p.nodes)),
 	}
 	v := w.view(0)
-	if !v.Up && w.held {
-		w.manner = withHeld
+	if !v.Up && w.barred {
+		w.manner = allThatWorks
 		v = w.view(0)
 	}
 	return v
