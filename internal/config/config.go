@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/geodns-vipd/geodns/pkg/diag"
+	"github.com/geodns-vipd/geodns/pkg/dnswire"
 )
 
 // Geodns is geodns.yaml with flags, environment and defaults applied: typed,
@@ -32,8 +33,11 @@ type Geodns struct {
 	User    string // whom to become after binding; "" stays
 	NSID    string
 	Version string
-	Log     Log
-	Limits  Limits
+
+	ReportAgent dnswire.Name // below which resolvers report errors; "" for none
+
+	Log    Log
+	Limits Limits
 }
 
 // ZoneFile names a zone and the file that holds it.
@@ -102,6 +106,7 @@ var options = []option{
 	{"user", kindString, "", "whom to become after binding; empty stays"},
 	{"nsid", kindString, "", "identity told to those who ask for it (RFC 5001); empty tells none"},
 	{"version", kindString, "", "answer to version.bind in class CHAOS; empty refuses"},
+	{"report_agent", kindString, "", "name below which resolvers report errors (RFC 9567); empty tells none"},
 	{"log.level", kindString, "info", "debug, info, warn or error"},
 	{"log.format", kindString, "text", "text or json"},
 	{"limits.workers", kindInt, 0, "threads that answer UDP; 0 is one for each CPU"},

@@ -53,6 +53,7 @@ func (c *converter) options() Geodns {
 	c.admin(&o)
 	c.token(&o)
 	c.servers(&o)
+	c.reportAgent(&o)
 	if o.State == "" {
 		c.list.Errorf(c.source("state").pos, "a folder such as /var/lib/geodns", "state is empty")
 	}
@@ -175,6 +176,26 @@ func (c *converter) servers(o *Geodns) {
 			continue
 		}
 		o.Servers = append(o.Servers, u)
+	}
+}
+
+// reportAgent converts the name of the agent that errors are reported to. Options
+// go into most answers, so that it should be short.
+func (c *converter) reportAgent(o *Geodns) {
+	text := c.string("report_agent")
+	if text == "" {
+		return
+	}
+	name, err := dnswire.ParseName(text)
+	switch {
+	case err != nil:
+		c.list.Errorf(c.source("report_agent").pos, "a domain name such as er.example.com", "report_agent %q: %v", text, err)
+	case name == dnswire.Root: // RFC 9567, Section 6.2: MUST NOT
+		c.list.Errorf(c.source("report_agent").pos, "a domain name such as er.example.com", "report_agent is the root")
+	case len(name) > 100:
+		c.list.Errorf(c.source("report_agent").pos, "a name of at most 98 characters", "report_agent is too long: reports must fit below it")
+	default:
+		o.ReportAgent = name
 	}
 }
 

@@ -156,7 +156,8 @@ func (l *Loaded) State(cookies answer.Cookies) *answer.State {
 		UDPSize: uint16(l.Config.Limits.UDPSize),
 		TCPIdle: uint16(min(l.Config.Limits.TCPIdle/(100*time.Millisecond), 65535)),
 
-		ExplainTo: l.Config.ExplainTo,
+		ReportAgent: l.Config.ReportAgent,
+		ExplainTo:   l.Config.ExplainTo,
 	}
 	if l.Config.NSID != "" {
 		st.NSID = []byte(l.Config.NSID)

@@ -143,6 +143,7 @@ func (s *Server) loadAgain() (*Loaded, diag.List) {
 		cfg.Folders, cfg.ZoneFiles, cfg.Databases = next.Folders, next.ZoneFiles, next.Databases
 		cfg.DatabaseAt = next.DatabaseAt
 		cfg.NSID, cfg.Version, cfg.ExplainTo = next.NSID, next.Version, next.ExplainTo
+		cfg.ReportAgent = next.ReportAgent
 		cfg.Limits.UDPSize = next.Limits.UDPSize
 		cfg.Limits.RRLRate, cfg.Limits.RRLWindow = next.Limits.RRLRate, next.Limits.RRLWindow
 		cfg.Limits.RRLSlip, cfg.Limits.RRLExempt = next.Limits.RRLSlip, next.Limits.RRLExempt

@@ -23,7 +23,8 @@ type Responder struct {
 	choice policy.Choice
 	chain  chain
 	lower  [dnswire.MaxName]byte
-	trace  *trace // nil on the wire
+	ede    *dnswire.EDE // why steering leaves the name without an answer; nil mostly
+	trace  *trace       // nil on the wire
 }
 
 // Request is what is known of a question beside its bytes.
@@ -43,6 +44,7 @@ func (r *Responder) Answer(st *State, packet []byte, req Request, out []byte) ([
 		return nil, o
 	}
 	o.Type = q.Type
+	r.ede = nil
 	m := &r.msg
 	m.Start(out, q, r.limit(st, req))
 	edns := r.startReply(st, req, o.Verdict)
@@ -51,6 +53,9 @@ func (r *Responder) Answer(st *State, packet []byte, req Request, out []byte) ([
 	}
 	if o.RCode = o.Verdict.RCode(); o.Verdict == dnswire.Proceed {
 		r.answer(st, req, &o)
+		if edns != nil {
+			r.finishEDNS(st, &o)
+		}
 	}
 	m.SetRCode(o.RCode)
 	return m.Finish(edns), o

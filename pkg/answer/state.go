@@ -38,6 +38,8 @@ type State struct {
 	UDPSize uint16 // largest UDP reply in octets; 0 means DefaultUDPSize
 	TCPIdle uint16 // idle time of connections told to those who ask (RFC 7828), in 100 ms; 0: not told
 
+	ReportAgent dnswire.Name // below which resolvers report errors (RFC 9567); "": not told
+
 	ExplainTo []netip.Prefix // who is told over DNS how a question is answered
 	// Reasons returns why things are up or down just now, for explanations; may
 	// be nil.

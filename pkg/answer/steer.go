@@ -34,6 +34,7 @@ func (r *Responder) steer(st *State, req Request, z *Zone, owner []byte, res zon
 	if len(c.Sites) > 0 && (steered || alias != nil) {
 		o.Site = c.Sites[0] // a site answers for what sites carry
 	}
+	r.ede = steeredAway(c)
 	ttl := steerTTL(steer, c.Horizon)
 	switch {
 	case c.Action == policy.ServFail:

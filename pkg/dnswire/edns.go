@@ -12,6 +12,7 @@ const (
 	optionCookie    = 10
 	optionKeepAlive = 11
 	optionEDE       = 15
+	optionReport    = 18
 )
 
 // Bits of what would be the TTL of an OPT record (RFC 6891, Section 6.1.3).

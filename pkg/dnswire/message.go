@@ -123,6 +123,9 @@ func (m *Message) SetRCode(r RCode) { m.rcode = r }
 // Reserve keeps n octets free for OPT from now on; see [Reply.Len].
 func (m *Message) Reserve(n int) { m.reserved = n }
 
+// Fits reports whether the OPT record e and n octets more find room.
+func (m *Message) Fits(e *Reply, n int) bool { return m.Len()+e.Len()+n <= m.limit }
+
 // Len returns the length of the message so far, in octets.
 func (m *Message) Len() int { return len(m.buf) - m.start }
 

@@ -21,6 +21,10 @@ type Reply struct {
 	IdleTimeout uint16
 
 	EDE *EDE // why the answer is what it is; nil: none
+
+	// ReportAgent is the name, in wire form, below which resolvers report what is
+	// wrong with our answers (RFC 9567); nil: nobody is to be told.
+	ReportAgent Name
 }
 
 // EDE is an extended DNS error (RFC 8914).
@@ -28,6 +32,9 @@ type EDE struct {
 	Code EDECode
 	Text string // for people, UTF-8; may be empty
 }
+
+// Len returns the octets that the option takes in a reply.
+func (e *EDE) Len() int { return optionLen + edeFixedLen + len(e.Text) }
 
 // EDECode is the INFO-CODE of an extended DNS error.
 type EDECode uint16
@@ -68,7 +75,10 @@ func (e *Reply) Len() int {
 		n += optionLen + keepAliveLen
 	}
 	if e.EDE != nil {
-		n += optionLen + edeFixedLen + len(e.EDE.Text)
+		n += e.EDE.Len()
+	}
+	if len(e.ReportAgent) > 0 {
+		n += optionLen + len(e.ReportAgent)
 	}
 	return n
 }
@@ -101,6 +111,9 @@ func (e *Reply) append(b []byte, r RCode) []byte {
 		b = appendOption(b, optionEDE, edeFixedLen+len(e.EDE.Text))
 		b = binary.BigEndian.AppendUint16(b, uint16(e.EDE.Code))
 		b = append(b, e.EDE.Text...)
+	}
+	if len(e.ReportAgent) > 0 {
+		b = append(appendOption(b, optionReport, len(e.ReportAgent)), e.ReportAgent...)
 	}
 	return b
 }
