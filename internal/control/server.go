@@ -19,6 +19,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Config says where the admin listener is and who may call it.
@@ -120,6 +122,11 @@ func Listen(cfg Config) (*Server, error) {
 			return s, nil
 		}
 		ln, err := listenUnix(cfg.Socket)
+		if errors.Is(err, unix.EROFS) || errors.Is(err, unix.ENOSPC) {
+			// Serving matters more than being told.
+			cfg.Log.Error("no control socket: commands reach this server over TCP alone", "err", err)
+			return s, nil
+		}
 		if err != nil {
 			s.Close()
 			return nil, fmt.Errorf("admin: %w", err)

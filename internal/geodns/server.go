@@ -186,8 +186,16 @@ func (s *Server) lockState() error {
 		}
 	}
 	dir, err := state.Open(s.Config.State)
+	switch {
+	case err == nil:
+	case !state.DiskFault(err):
+		return err
+	default:
+		dir = state.Unlocked(s.Config.State)
+		s.Log.Error("the state folder cannot be used; serving goes on without it, and writing is tried again", "err", err)
+	}
 	s.dir = dir
-	return err
+	return nil
 }
 
 // setUp makes the parts that live as long as the process.
@@ -274,7 +282,7 @@ func (s *Server) becomeUser() error {
 	if s.account == nil {
 		return nil
 	}
-	if err := s.dir.Chown(s.account.UID, s.account.GID); err != nil {
+	if err := s.dir.Chown(s.account.UID, s.account.GID); err != nil && !state.DiskFault(err) {
 		return fmt.Errorf("state: %w", err)
 	}
 	return daemon.Become(*s.account)

@@ -36,6 +36,9 @@ func (d *Dir) Load(name string) ([]byte, error) {
 // content is on the disk: also after a crash of the machine a reader finds it,
 // and at no time a part of it.
 func (d *Dir) Store(name string, data []byte) error {
+	if err := d.ready(); err != nil {
+		return err
+	}
 	return writeAtomic(filepath.Join(d.path, name), data)
 }
 

@@ -36,6 +36,9 @@ func Adopt(path string, fd int) (*Dir, error) {
 
 // Lock calls f with the descriptor of the lock.
 func (d *Dir) Lock(f func(fd int)) error {
+	if !d.Locked() {
+		return errors.New("state: the lock is not held")
+	}
 	raw, err := d.lock.SyscallConn()
 	if err != nil {
 		return err

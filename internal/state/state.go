@@ -11,14 +11,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
-// Dir is a state folder that this process holds the lock of.
+// Dir is a state folder that this process holds the lock of, or means to hold
+// once that is possible (see [Unlocked]).
 type Dir struct {
 	path string
-	lock *os.File
+
+	mu   sync.Mutex
+	lock *os.File // nil: not yet
 }
 
 // ErrLocked says that another process serves with this state.
@@ -28,10 +32,40 @@ var ErrLocked = errors.New("another geodns serves with this state")
 // kernel gives back however the process ends. The error is [ErrLocked], with
 // the folder named, if another process holds it.
 func Open(path string) (*Dir, error) {
+	lock, err := takeLock(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Dir{path: path, lock: lock}, nil
+}
+
+// Unlocked returns the folder although [Open] has failed: what is there is
+// read, and [Dir.Store] tries each time whether the lock can be had by now.
+func Unlocked(path string) *Dir { return &Dir{path: path} }
+
+// DiskFault reports whether err is a fault of the disk, for which serving need
+// not wait: it is full, broken or read-only.
+func DiskFault(err error) bool {
+	for _, fault := range []error{unix.EROFS, unix.ENOSPC, unix.EDQUOT, unix.EIO} {
+		if errors.Is(err, fault) {
+			return true
+		}
+	}
+	return false
+}
+
+func takeLock(path string) (*os.File, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(path, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	name := filepath.Join(path, "lock")
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, unix.EROFS) {
+		// A lock that an earlier run made can be held all the same.
+		if ro, roErr := os.Open(name); roErr == nil {
+			f, err = ro, nil
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
@@ -42,7 +76,26 @@ func Open(path string) (*Dir, error) {
 		}
 		return nil, fmt.Errorf("state: lock %s: %w", path, err)
 	}
-	return &Dir{path: path, lock: f}, nil
+	return f, nil
+}
+
+// ready takes the lock if that was not possible before.
+func (d *Dir) ready() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.lock != nil {
+		return nil
+	}
+	lock, err := takeLock(d.path)
+	d.lock = lock
+	return err
+}
+
+// Locked reports whether this process holds the lock.
+func (d *Dir) Locked() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.lock != nil
 }
 
 // Socket returns the path of the control socket in the folder.
@@ -52,7 +105,14 @@ func (d *Dir) Socket() string { return Socket(d.path) }
 func Socket(path string) string { return filepath.Join(path, "control.sock") }
 
 // Close gives the lock back.
-func (d *Dir) Close() error { return d.lock.Close() }
+func (d *Dir) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.lock == nil {
+		return nil
+	}
+	return d.lock.Close()
+}
 
 // Secret returns the 16 octets kept under name, making them at the first
 // call. If they cannot be read or written the secret is a new one of this
@@ -72,7 +132,7 @@ func (d *Dir) Secret(name string) (secret [16]byte, err error) {
 	if err != nil {
 		return secret, err
 	}
-	return secret, writeAtomic(file, secret[:])
+	return secret, d.Store(name, secret[:])
 }
 
 // writeAtomic replaces file by one with the given content: a reader, also
