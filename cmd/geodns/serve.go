@@ -49,6 +49,7 @@ before file. Lists are separated by commas.`,
 		if err != nil {
 			return err
 		}
+		daemon.KeepSmall()
 		if limit := daemon.LimitMemory(); limit > 0 {
 			log.Info("memory limit from the control group", "mib", limit>>20)
 		}

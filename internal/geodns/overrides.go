@@ -80,17 +80,17 @@ func overridesOf(b *health.Board, t health.Target, now time.Time) []OverrideStat
 
 // overrideMetrics returns what Prometheus is told about overrides.
 func overrideMetrics(l *Loaded, b *health.Board, now time.Time) metrics.Overrides {
-	out := metrics.Overrides{Shares: map[string]float64{}, Held: map[string]bool{}, Kept: map[string]bool{}}
+	out := metrics.Overrides{Sites: make([]metrics.SiteShare, l.Sites.Len())}
 	for i := range int32(l.Sites.Len()) {
 		site := l.Sites.At(i)
-		name := site.Name
-		out.Kept[name] = len(b.KeptBy(name)) > 0
+		st := metrics.SiteShare{Site: site.Name, Kept: len(b.KeptBy(site.Name)) > 0, HasAddrs: len(site.Addrs) > 0}
 		for _, a := range site.Addrs {
-			held, _ := b.Held(health.Target{Site: name, Addr: a.Addr})
-			out.Held[name] = out.Held[name] || held
+			held, _ := b.Held(health.Target{Site: site.Name, Addr: a.Addr})
+			st.Held = st.Held || held
 		}
-		_, _, keeps := b.Load(name, now)
-		out.Shares[name] = part(min(keeps, b.Limit(health.Target{Site: name}, now).Share))
+		_, _, keeps := b.Load(site.Name, now)
+		st.Share = part(min(keeps, b.Limit(health.Target{Site: site.Name}, now).Share))
+		out.Sites[i] = st
 	}
 	for _, p := range b.Overrides() {
 		o := overrideStatus(p, now)

@@ -11,7 +11,7 @@ import (
 
 // scheduled is a watch and when its next probe starts.
 type scheduled struct {
-	target
+	*target
 	due     time.Time
 	index   int // in the queue, -1 while a probe is under way
 	started time.Time
@@ -24,7 +24,8 @@ func (c *checker) schedule(watches []target, now time.Time) {
 	old := c.watches
 	c.watches = make(map[health.Key]*scheduled, len(watches))
 	c.queue = c.queue[:0]
-	for _, w := range watches {
+	for i := range watches {
+		w := &watches[i]
 		if w.prober == nil {
 			continue
 		}
@@ -76,14 +77,14 @@ func (c *checker) start(ctx context.Context, now time.Time) {
 		s.due = health.Next(s.due, s.Spec.Interval, now)
 		c.begun = now
 		if probe.Lean(s.prober) && c.hasLoop(ctx) {
-			c.jobs = append(c.jobs, jobOf(s.target))
+			c.jobs = append(c.jobs, jobOf(*s.target))
 			continue
 		}
-		c.alone(ctx, s.target)
+		c.alone(ctx, *s.target)
 	}
 	if len(c.jobs) > 0 && !c.loop.Start(c.jobs...) {
 		for _, j := range c.jobs { // the loop has failed
-			c.alone(ctx, c.watches[j.Key].target)
+			c.alone(ctx, *c.watches[j.Key].target)
 		}
 	}
 	clear(c.jobs)

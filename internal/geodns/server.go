@@ -232,6 +232,7 @@ func (s *Server) firstLoad(ctx context.Context, loaded *Loaded, list diag.List) 
 	}
 	s.checker.configure(loaded.targets, unknown, results, loaded.boardRules(), s.swap(loaded))
 	s.loadedWell(list)
+	tidyUp()
 }
 
 // swap returns the function that publishes a snapshot of the board for a new

@@ -22,7 +22,7 @@ var durationBuckets = [...]time.Duration{
 // checkSeries counts the probes of one check of one site.
 type checkSeries struct {
 	results  [3]uint64                        // by verdict
-	buckets  [len(durationBuckets) + 1]uint64 // not cumulative
+	buckets  [len(durationBuckets) + 1]uint32 // not cumulative; at two a second full after 68 years
 	sum      time.Duration
 	warnings map[health.Key]bool // addresses whose last probe warned; nil: none
 }
@@ -136,9 +136,9 @@ func (s *checkSeries) collect(ch chan<- prometheus.Metric, site, check string) {
 	buckets := make(map[float64]uint64, len(durationBuckets))
 	n := uint64(0)
 	for i, end := range durationBuckets {
-		n += s.buckets[i]
+		n += uint64(s.buckets[i])
 		buckets[end.Seconds()] = n
 	}
-	n += s.buckets[len(durationBuckets)]
+	n += uint64(s.buckets[len(durationBuckets)])
 	ch <- prometheus.MustNewConstHistogram(descDurations, n, s.sum.Seconds(), buckets, site, check)
 }

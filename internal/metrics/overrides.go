@@ -18,9 +18,17 @@ type Override struct {
 // Overrides are what operators decided, and what it amounts to.
 type Overrides struct {
 	InForce []Override
-	Shares  map[string]float64 // by site
-	Held    map[string]bool    // by site
-	Kept    map[string]bool    // by site
+	Sites   []SiteShare
+}
+
+// SiteShare is what of its clients a site may have.
+type SiteShare struct {
+	Site  string
+	Share float64 // 0 to 1
+	Held  bool    // recovered, and held back
+	Kept  bool    // in by a guard
+	// HasAddrs says that the site has addresses, which alone can be held back.
+	HasAddrs bool
 }
 
 // SetOverrides replaces what is told about overrides. It keeps o.
@@ -46,14 +54,14 @@ func (c overrideCollector) Collect(ch chan<- prometheus.Metric) {
 	if o == nil {
 		return
 	}
-	for site, share := range o.Shares {
-		ch <- prometheus.MustNewConstMetric(descSiteShare, prometheus.GaugeValue, share, label(site))
-	}
-	for site, held := range o.Held {
-		ch <- prometheus.MustNewConstMetric(descHeld, prometheus.GaugeValue, number(held), label(site))
-	}
-	for site, kept := range o.Kept {
-		ch <- prometheus.MustNewConstMetric(descKept, prometheus.GaugeValue, number(kept), label(site))
+	for i := range o.Sites {
+		st := &o.Sites[i]
+		site := label(st.Site)
+		ch <- prometheus.MustNewConstMetric(descSiteShare, prometheus.GaugeValue, st.Share, site)
+		ch <- prometheus.MustNewConstMetric(descKept, prometheus.GaugeValue, number(st.Kept), site)
+		if st.HasAddrs {
+			ch <- prometheus.MustNewConstMetric(descHeld, prometheus.GaugeValue, number(st.Held), site)
+		}
 	}
 	// A map, since a series that is there twice would fail the whole scrape.
 	seen := map[Override]bool{}

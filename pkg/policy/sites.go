@@ -46,6 +46,7 @@ type Sites struct {
 	addrs     int // how many different addresses there are
 	targets   []health.Subject
 	targetIDs map[childOf]health.ID
+	subjects  []health.Subject // made once: with tens of thousands of sites each copy counts
 }
 
 // NewSites numbers the sites and their addresses in the order given: each site
@@ -79,6 +80,7 @@ func NewSites(specs []SiteSpec, named ...*Spec) *Sites {
 	}
 	s.addrs = len(numbers)
 	s.addTargets(named, next)
+	s.subjects = s.listSubjects()
 	return s
 }
 
@@ -98,9 +100,12 @@ func (s *Sites) Find(name string) (int32, bool) {
 // Subjects returns everything that has a number in a snapshot, in the order of
 // the numbers: each site as a whole, then its addresses; at the end the targets
 // of named policies. The checks belong to the addresses, or to the site as a
-// whole if it has none; what has no checks is up unless overridden.
-func (s *Sites) Subjects() []health.Subject {
-	var out []health.Subject
+// whole if it has none; what has no checks is up unless overridden. It is the
+// same slice each time, which nobody may change.
+func (s *Sites) Subjects() []health.Subject { return s.subjects }
+
+func (s *Sites) listSubjects() []health.Subject {
+	out := make([]health.Subject, 0, len(s.list)+s.addrs+len(s.targets))
 	for i := range s.list {
 		site := &s.list[i]
 		whole := health.Subject{ID: site.ID, Site: site.Name}

@@ -92,7 +92,7 @@ func (c *Config) withMembers(names []string) []string {
 
 // Rules returns what the sites say about how they come back, by name.
 func (c *Config) Rules() map[string]health.Rules {
-	out := make(map[string]health.Rules, len(c.Sites))
+	out := map[string]health.Rules{}
 	for _, s := range c.Sites {
 		if s.Rules != (health.Rules{}) {
 			out[s.Name] = s.Rules

@@ -103,7 +103,7 @@ func (t *trees) nearest(spec *policy.Spec, v value, what string, depth int) {
 		case target == nil:
 		case target.Name == "":
 			t.r.wrong(item, "a site with a location", "%s: a policy in place is no site", what)
-		case t.names.kinds[target.Name] != "site":
+		case !t.names.isSite(target.Name):
 			t.r.wrong(item, "a site with a location", "%s: %s is no site", what, target)
 		case !t.names.located[target.Name]:
 			t.r.wrong(item, "give the site one, such as location: [50.11, 8.68]", "%s: site %s has no location", what, target)

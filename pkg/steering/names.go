@@ -11,9 +11,8 @@ import (
 // sites and policies.
 type names struct {
 	checks  map[string]diag.Pos
-	targets map[string]diag.Pos     // sites and policies
-	specs   map[string]*policy.Spec // the same, with their trees
-	kinds   map[string]string       // the same: "site" or "policy"
+	specs   map[string]*policy.Spec // sites and policies, with their trees
+	named   map[string]diag.Pos     // where each policy is named
 	located map[string]bool         // sites that say where they are
 	words   []string                // of targets, in order, for suggestions
 	checked []string                // of checks, in order
@@ -26,9 +25,8 @@ type names struct {
 func newNames() names {
 	return names{
 		checks:  map[string]diag.Pos{},
-		targets: map[string]diag.Pos{},
 		specs:   map[string]*policy.Spec{},
-		kinds:   map[string]string{},
+		named:   map[string]diag.Pos{},
 		located: map[string]bool{},
 	}
 }
@@ -52,17 +50,30 @@ func (n *names) addTarget(r *reader, kind string, e entry, spec *policy.Spec) bo
 	if !r.validName(kind, e) {
 		return false
 	}
-	if before, twice := n.targets[e.key]; twice {
+	if before, twice := n.specs[e.key]; twice {
 		what := "%s %s stands twice, also at %s"
-		if n.kinds[e.key] != kind {
-			what = "%s %s has the name of a " + n.kinds[e.key] + " at %s"
+		was, pos := "site", before.Pos
+		if !n.isSite(e.key) {
+			was, pos = "policy", n.named[e.key]
 		}
-		r.wrong(value{pos: e.pos}, "another name for one of them", what, kind, e.key, before)
+		if was != kind {
+			what = "%s %s has the name of a " + was + " at %s"
+		}
+		r.wrong(value{pos: e.pos}, "another name for one of them", what, kind, e.key, pos)
 		return false
 	}
-	n.targets[e.key], n.specs[e.key], n.kinds[e.key] = e.pos, spec, kind
+	n.specs[e.key] = spec
+	if kind == "policy" {
+		n.named[e.key] = e.pos
+	}
 	n.words = append(n.words, e.key)
 	return true
+}
+
+// isSite reports whether a name is that of a site.
+func (n *names) isSite(name string) bool {
+	_, isPolicy := n.named[name]
+	return n.specs[name] != nil && !isPolicy
 }
 
 // maxName is the longest name of a site, policy or check.

@@ -121,6 +121,7 @@ func (p *parser) readChecks() {
 }
 
 func (p *parser) readSites() {
+	p.c.Sites = make([]Site, 0, len(p.sites))
 	for _, e := range p.sites {
 		s := p.r.site(e, &p.c.names)
 		p.c.Sites = append(p.c.Sites, s)
