@@ -84,13 +84,16 @@ func (b *builder) kids(spec *Spec, depth int, guard int32) []kid {
 
 // kid appends one target of a policy.
 func (b *builder) kid(spec, child *Spec, depth int, guard int32) kid {
-	k := kid{target: b.p.sites.target(spec, child)}
+	k := kid{target: b.p.sites.target(spec, child), site: noSite}
 	before := len(b.way)
 	if k.target != noTarget {
 		b.way = append(b.way, health.Target{Policy: spec.Name, Site: child.key()})
 	}
 	k.node = b.add(child, depth+1, guard)
 	b.way = b.way[:before]
+	if child.Kind == KindSite && !b.full {
+		k.site = b.p.nodes[k.node].site
+	}
 	if k.target != noTarget {
 		k.gate = gatePrefix(child.key())
 		if !slices.Contains(b.p.targets, k.target) {

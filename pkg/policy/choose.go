@@ -27,9 +27,10 @@ func (w *walk) chooseSite(n *node, lenient bool) {
 	out, s := w.out, w.p.sites.At(n.site)
 	out.Sites = append(out.Sites, n.site)
 	site := w.in.Health.At(s.ID)
+	whole := w.settled != nil && w.settled.at(n.site, w.in.Family).standing == whole
 	for i := range s.Addrs {
 		a := &s.Addrs[i]
-		if !w.in.Family.has(a.Addr) || !w.addressUp(s, site, w.in.Health.At(a.ID), lenient) {
+		if !w.in.Family.has(a.Addr) || !whole && !w.addressUp(s, site, w.in.Health.At(a.ID), lenient) {
 			continue
 		}
 		out.Addrs = append(out.Addrs, a.Addr)

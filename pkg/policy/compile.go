@@ -40,6 +40,7 @@ type node struct {
 // kid is one target of a node.
 type kid struct {
 	node   int32
+	site   int32 // of a target that is a site, or noSite
 	rule   int32 // index into Policy.rules, of KindGeo
 	weight uint32
 	strict bool
@@ -47,6 +48,9 @@ type kid struct {
 	gate   []byte    // hashed for the share of target
 	sticky []byte    // hashed for the choice of a sticky policy
 }
+
+// noSite is the site of a target that is none.
+const noSite = -1
 
 // Spec returns the policy as written.
 func (p *Policy) Spec() *Spec { return p.spec }

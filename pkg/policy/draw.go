@@ -6,14 +6,11 @@ package policy
 // is no other.
 func (w *walk) draw(at int32) int {
 	n := &w.p.nodes[at]
-	zero := w.noWeights(n)
-	var sum uint64
-	var count, last int
-	for i := range n.kids {
-		if lot := w.lot(&n.kids[i], zero); lot > 0 {
-			sum += uint64(lot)
-			count, last = count+1, i
-		}
+	zero := false
+	sum, count, last := w.lots(n, zero)
+	if count == 0 {
+		zero = true
+		sum, count, last = w.lots(n, zero)
 	}
 	switch {
 	case count == 1:
@@ -58,18 +55,20 @@ func (w *walk) stick(n *node, zero bool) int {
 	return best
 }
 
-// noWeights reports whether no target of weight above 0 is up: those of 0 then
-// have one lot each.
-func (w *walk) noWeights(n *node) bool {
+// lots returns the sum of the lots, how many kids have any, and the last of
+// those.
+func (w *walk) lots(n *node, zero bool) (sum uint64, count, last int) {
 	for i := range n.kids {
-		if n.kids[i].weight > 0 && w.judged[n.kids[i].node].verdict == up {
-			return false
+		if lot := w.lot(&n.kids[i], zero); lot > 0 {
+			sum += uint64(lot)
+			count, last = count+1, i
 		}
 	}
-	return true
+	return sum, count, last
 }
 
-// lot returns how many lots a kid has: none if it is down.
+// lot returns how many lots a kid has: none if it is down. When no target of
+// weight above 0 is up (zero), those of 0 have one each.
 func (w *walk) lot(k *kid, zero bool) uint32 {
 	switch {
 	case w.judged[k.node].verdict != up:

@@ -32,14 +32,15 @@ type walk struct {
 	class   *class     // rules and orders of the client
 	judged  []judgment // by node; of a node judged in this manner alone
 	manner  manner
-	lenient int    // above 0: below a target that is forced up, checks do not count
-	barred  bool   // something was down only because it is held back, or open to other clients
-	hashed  bool   // the choice depends on the client's network
-	strict  int32  // target of the strict rule that ended the evaluation
-	depth   int    // of the trace
-	client  client // of the trace
-	forks   *forks // of Odds: decides in place of draws among weighted targets
-	reached []bool // of Unreached: by rule
+	lenient int      // above 0: below a target that is forced up, checks do not count
+	barred  bool     // something was down only because it is held back, or open to other clients
+	hashed  bool     // the choice depends on the client's network
+	strict  int32    // target of the strict rule that ended the evaluation
+	depth   int      // of the trace
+	client  client   // of the trace
+	forks   *forks   // of Odds: decides in place of draws among weighted targets
+	reached []bool   // of Unreached: by rule
+	settled *settled // what is remembered of sites; nil: nothing
 }
 
 // lastResort reports whether the manner is one in which all counts as up.
@@ -102,7 +103,12 @@ func (w *walk) judge(at int32) verdict {
 // this policy alone.
 func (w *walk) kid(n *node, i int) verdict {
 	k := &n.kids[i]
-	if k.target == noTarget || w.manner == everything {
+	if k.target == noTarget || w.manner == everything || w.settled != nil && w.settled.calm {
+		if w.settled != nil && k.site != noSite {
+			if v, ok := w.quick(k.node, k.site); ok {
+				return v
+			}
+		}
 		return w.judge(k.node)
 	}
 	e := w.consult(k.target)

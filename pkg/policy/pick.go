@@ -96,6 +96,7 @@ type Choice struct {
 	seen    []uint32   // scratch: numbers that are in the set that stamp names
 	stamp   uint32
 	hashIn  []byte // scratch
+	settled settled
 }
 
 // judgment is what the evaluator found about a node.
@@ -111,7 +112,11 @@ type judgment struct {
 func (p *Policy) Pick(in *Input, out *Choice) {
 	w := walk{p: p, in: in, out: out}
 	var bits uint8
-	w.class, bits = p.division(in.Health).lookup(p, in)
+	div := &p.plain
+	if !out.settled.of(in.Health, p.sites).calm {
+		div = p.division(in.Health)
+	}
+	w.class, bits = div.lookup(p, in)
 	if in.Trace != nil {
 		w.trace(bits)
 		return
@@ -151,6 +156,9 @@ func (w *walk) pick(bits uint8) {
 // says serve, those of last resort, then for the strict target alone if that
 // is what ended the evaluation.
 func (w *walk) run() {
+	if w.in.Trace == nil { // an account goes through everything
+		w.settled = w.out.settled.of(w.in.Health, w.p.sites)
+	}
 	root, done := w.try(0)
 	if !done && w.barred {
 		w.manner = allThatWorks

@@ -233,3 +233,19 @@ func BenchmarkCompileManyPlaces(b *testing.B) {
 		}
 	}
 }
+
+// Eight sites by weight, as most people have them.
+func BenchmarkPickWeighted(b *testing.B) {
+	var specs []SiteSpec
+	spec := &Spec{Kind: KindWeighted, Name: "weighted"}
+	for i := range 8 {
+		name := fmt.Sprint("s", i)
+		specs = append(specs, SiteSpec{Name: name, Addrs: addrs(fmt.Sprint("192.0.2.", i+1))})
+		spec.Targets = append(spec.Targets, Target{Spec: site(name), Weight: uint32(i + 1)})
+	}
+	p, diags := Compile(spec, NewSites(specs, spec), nil)
+	if p == nil {
+		b.Fatal(diags.Err())
+	}
+	benchmarkPickOf(b, p, "10.1.2.3")
+}
