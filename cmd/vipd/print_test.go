@@ -10,12 +10,12 @@ import (
 
 func TestPrintStatusAndWhy(t *testing.T) {
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	up, master := true, "192.0.2.1"
+	up, master, later := true, "192.0.2.1", now.Add(8*time.Second)
 	in := vipd.InstanceStatus{
 		Name: "VI_1", State: "MASTER", VRID: 50, Interface: "eth1", Priority: 100, EffectivePriority: 102, PriorityReason: "102 = 100 +2 (script chk up)",
 		Master: &master, Since: now.Add(-90 * time.Second), Reason: "no advert in 3.6s of waiting", VIPs: []string{"192.0.2.10/24"},
 		Tracked:   []vipd.TrackedStatus{{Name: "chk", Kind: "script", Up: &up, Weight: 2, Delta: 2}, {Name: "web", Kind: "probe"}},
-		Floating:  []vipd.FloatingStatus{{Address: "203.0.113.10", Provider: "digitalocean", Where: "elsewhere", Holder: "droplet 7", Error: "claim: 422"}},
+		Floating:  []vipd.FloatingStatus{{Address: "203.0.113.10", Provider: "digitalocean", Wanted: true, Where: "elsewhere", Holder: "droplet 7", Contested: true, Error: "claim: 422", Next: &later}, {Address: "203.0.113.11", Provider: "exec", Where: "unknown"}},
 		Refused:   []vipd.RefusedStatus{{From: "192.0.2.3", Reason: "wrong password", Hint: "the authentication block must be the same on all nodes", Count: 4}},
 		LastAlarm: &vipd.AlarmStatus{At: now.Add(-time.Minute), Text: "192.0.2.3 is refused"},
 	}
@@ -34,7 +34,8 @@ VI_1
   priority 102 = 100 +2 (script chk up)
   tracked script chk: up, +2
   tracked probe web: unknown
-  floating address 203.0.113.10 (digitalocean): elsewhere: droplet 7; last error: claim: 422
+  floating address 203.0.113.10 (digitalocean): elsewhere: droplet 7; contested; last error: claim: 422; again in 8s
+  floating address 203.0.113.11 (exec): not looked at: not master
   not believed: 192.0.2.3, 4 packets: wrong password (the authentication block must be the same on all nodes)
   last alarm 1m0s ago: 192.0.2.3 is refused
 `

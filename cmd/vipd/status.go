@@ -83,14 +83,7 @@ func printDetails(w io.Writer, title string, i *vipd.InstanceStatus, now time.Ti
 		add("tracked %s %s: %s%s", t.Kind, t.Name, upDown(t.Up), weight(&t))
 	}
 	for _, f := range i.Floating {
-		text := f.Where
-		if f.Holder != "" {
-			text += ": " + f.Holder
-		}
-		if f.Error != "" {
-			text += "; last error: " + f.Error
-		}
-		add("floating address %s (%s): %s", f.Address, f.Provider, text)
+		add("floating address %s (%s): %s", f.Address, f.Provider, floating(&f, now))
 	}
 	for _, r := range i.Refused {
 		add("not believed: %s, %d packets: %s (%s)", r.From, r.Count, r.Reason, r.Hint)
@@ -108,6 +101,27 @@ func printDetails(w io.Writer, title string, i *vipd.InstanceStatus, now time.Ti
 		fmt.Fprintf(w, "\n%s\n", title)
 	}
 	fmt.Fprintf(w, "  %s\n", strings.Join(lines, "\n  "))
+}
+
+// floating says where a floating address is, and what stands in its way here.
+func floating(f *vipd.FloatingStatus, now time.Time) string {
+	if !f.Wanted {
+		return "not looked at: not master"
+	}
+	text := f.Where
+	if f.Holder != "" {
+		text += ": " + f.Holder
+	}
+	if f.Contested {
+		text += "; contested"
+	}
+	if f.Error != "" {
+		text += "; last error: " + f.Error
+	}
+	if f.Next != nil && f.Next.After(now) && (f.Contested || f.Error != "") {
+		text += "; again in " + ago(now, *f.Next)
+	}
+	return text
 }
 
 func weight(t *vipd.TrackedStatus) string {

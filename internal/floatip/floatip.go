@@ -102,9 +102,10 @@ type Status struct {
 	Address string
 	Wanted  bool // this node is master
 	Observation
-	At        time.Time // of the observation; zero: none yet
+	At        time.Time // of the observation; zero: none yet in this mastership
+	Next      time.Time // of the next look or claim; zero: none, or one is under way
 	Claims    uint64
-	Contested bool // it was here in this mastership and another took it
+	Contested bool // it was here in this mastership, and another took it and has it
 	Err       string
 	ErrAt     time.Time
 }
@@ -146,7 +147,8 @@ func (l *Loop) Backup() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.want = false
-	l.status.Wanted, l.status.Contested = false, false
+	// Nobody looks any more: what was seen last is soon wrong, and is not shown.
+	l.status = Status{Address: l.status.Address, Claims: l.status.Claims}
 	if l.epoch != nil {
 		l.epoch()
 	}
@@ -219,9 +221,11 @@ func (l *Loop) keep(ctx context.Context) {
 				return
 			}
 			step, wait = m.observed(obs, err, l.takeHeard(), l.cfg.Lower != nil && l.cfg.Lower())
-			l.note(func(s *Status) { s.Contested = m.fights > 0 })
+			l.note(ctx, func(s *Status) { s.Contested = m.fights > 0 && obs.Where != Here })
 		}
-		sleep(ctx, jittered(wait))
+		wait = jittered(wait)
+		l.note(ctx, func(s *Status) { s.Next = time.Now().Add(wait) })
+		sleep(ctx, wait)
 	}
 }
 
@@ -232,7 +236,7 @@ func (l *Loop) claim(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.Timeout)
 	defer cancel()
 	defer l.endWithLease(cancel)()
-	l.note(func(s *Status) { s.Claims++ })
+	l.note(ctx, func(s *Status) { s.Claims++; s.Next = time.Time{} })
 	err := l.cfg.Provider.Claim(ctx)
 	l.noteErr(ctx, "claim", err)
 	if err == nil {
@@ -263,8 +267,8 @@ func (l *Loop) endWithLease(cancel context.CancelFunc) (stop func()) {
 	return func() { close(done) }
 }
 
-func (l *Loop) observe(ctx context.Context) (Observation, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.Timeout)
+func (l *Loop) observe(epoch context.Context) (Observation, error) {
+	ctx, cancel := context.WithTimeout(epoch, l.cfg.Timeout)
 	defer cancel()
 	obs, err := l.cfg.Provider.Observe(ctx)
 	l.noteErr(ctx, "observe", err)
@@ -272,17 +276,20 @@ func (l *Loop) observe(ctx context.Context) (Observation, error) {
 		return obs, err
 	}
 	was := l.Status().Observation
-	l.note(func(s *Status) { s.Observation, s.At, s.Err = obs, time.Now(), "" })
+	l.note(epoch, func(s *Status) { s.Observation, s.At, s.Err = obs, time.Now(), "" })
 	if was.Where != obs.Where || was.Holder != obs.Holder {
 		l.cfg.Log.Info("floating address", "instance", l.cfg.Instance, "address", l.cfg.Address, "is", obs.Where.String(), "holder", obs.Holder)
 	}
 	return obs, nil
 }
 
-func (l *Loop) note(change func(*Status)) {
+// note changes the status, unless the mastership of ctx is over.
+func (l *Loop) note(ctx context.Context, change func(*Status)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	change(&l.status)
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		change(&l.status)
+	}
 }
 
 func (l *Loop) noteErr(ctx context.Context, what string, err error) {
@@ -293,7 +300,7 @@ func (l *Loop) noteErr(ctx context.Context, what string, err error) {
 	if l.Status().Err != text {
 		l.cfg.Log.Warn("floating address", "instance", l.cfg.Instance, "address", l.cfg.Address, "err", text)
 	}
-	l.note(func(s *Status) { s.Err, s.ErrAt = text, time.Now() })
+	l.note(ctx, func(s *Status) { s.Err, s.ErrAt = text, time.Now() })
 }
 
 // takeLate reports, once, that this node has slept.

@@ -167,6 +167,27 @@ func TestContestedAddressIsFoughtForSlowly(t *testing.T) {
 	until(t, "here again", func() bool { return f.held() == 101 })
 }
 
+func TestWhatAnEarlierMastershipSawIsForgotten(t *testing.T) {
+	f := newFakeCloud(t)
+	f.steps = 1
+	l := start(t, Config{Provider: f.provider(t)})
+	l.Master(false)
+	until(t, "here", func() bool { return l.Status().Where == Here })
+	l.Backup()
+	f.move(202)
+	for range 20 { // a look that was under way must not be noted either
+		if st := l.Status(); st.Where != Unknown || !st.At.IsZero() || st.Wanted {
+			t.Fatalf("a backup says %+v", st)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	l.Master(false)
+	if st := l.Status(); st.Where == Here && f.held() != 101 {
+		t.Errorf("here, though it is at %d", f.held())
+	}
+	until(t, "here again", func() bool { return l.Status().Where == Here })
+}
+
 func TestErrorsBackOffAndObeyRetryAfter(t *testing.T) {
 	m := mastership{pace: defaultPace, interval: 5 * time.Second}
 	_, wait := m.claimed(errors.New("500"))

@@ -27,7 +27,7 @@ var (
 	descTrackedUp = desc("tracked_up", "1 while a tracked thing is up.", "kind", "name")
 	descPeerVipd  = desc("peer_is_vipd", "1 while a peer is known to be a vipd.", "peer")
 	descPeerHeard = desc("peer_last_advert_timestamp_seconds", "When a peer was last heard, Unix time; 0: never.", "peer")
-	descFloating  = desc("floating_ip_here", "1 while a floating address is seen here.", "address")
+	descFloating  = desc("floating_ip_here", "1 while a floating address is seen here; only a master looks.", "address")
 	descClaims    = desc("floating_ip_claims_total", "Claims of a floating address.", "address")
 	descSent      = desc("adverts_sent_total", "Adverts sent.")
 	descSendFail  = desc("adverts_send_failed_total", "Adverts that could not be sent.")

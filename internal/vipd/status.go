@@ -81,6 +81,7 @@ type FloatingStatus struct {
 	Contested bool       `json:"contested,omitempty"`
 	Claims    uint64     `json:"claims"`
 	At        *time.Time `json:"at"`
+	Next      *time.Time `json:"next,omitempty"` // the next look or claim
 	Error     string     `json:"error,omitempty"`
 }
 
@@ -148,6 +149,9 @@ func (d *Daemon) instanceStatus(ctx context.Context, in *instance) InstanceStatu
 		f := FloatingStatus{Address: s.Address, Wanted: s.Wanted, Where: s.Where.String(), Holder: s.Holder, Contested: s.Contested, Claims: s.Claims, Error: s.Err}
 		if !s.At.IsZero() {
 			f.At = &s.At
+		}
+		if !s.Next.IsZero() {
+			f.Next = &s.Next
 		}
 		d.mu.RLock()
 		if p := d.plans[in.name]; p != nil && i < len(p.FloatingIPs) {
