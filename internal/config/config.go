@@ -34,7 +34,8 @@ type Geodns struct {
 	NSID    string
 	Version string
 
-	ReportAgent dnswire.Name // below which resolvers report errors; "" for none
+	CookieRoll  time.Duration // age at which the secret of DNS cookies is changed; 0: never
+	ReportAgent dnswire.Name  // below which resolvers report errors; "" for none
 
 	Log    Log
 	Limits Limits
@@ -106,6 +107,7 @@ var options = []option{
 	{"user", kindString, "", "whom to become after binding; empty stays"},
 	{"nsid", kindString, "", "identity told to those who ask for it (RFC 5001); empty tells none"},
 	{"version", kindString, "", "answer to version.bind in class CHAOS; empty refuses"},
+	{"cookie_roll", kindDuration, time.Duration(0), "age at which the secret of DNS cookies is changed, 1h or more; 0 is never"},
 	{"report_agent", kindString, "", "name below which resolvers report errors (RFC 9567); empty tells none"},
 	{"log.level", kindString, "info", "debug, info, warn or error"},
 	{"log.format", kindString, "text", "text or json"},

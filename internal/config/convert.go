@@ -54,6 +54,10 @@ func (c *converter) options() Geodns {
 	c.token(&o)
 	c.servers(&o)
 	c.reportAgent(&o)
+	if c.v.GetDuration(findOption("cookie_roll").viper()) != 0 {
+		// A cookie is good for an hour: two secrets must cover that.
+		o.CookieRoll = c.duration("cookie_roll", time.Hour, 10_000*time.Hour)
+	}
 	if o.State == "" {
 		c.list.Errorf(c.source("state").pos, "a folder such as /var/lib/geodns", "state is empty")
 	}

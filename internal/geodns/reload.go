@@ -96,7 +96,7 @@ func staleness(cfg config.Geodns) func() bool {
 // watched returns the files whose change calls for a reload: those that are
 // served, and those of an attempt that was refused.
 func (s *Server) watched() []string {
-	all := slices.Concat(s.live.Load().Watched, s.loader.lastWatched())
+	all := slices.Concat(s.live.Load().Watched, s.loader.lastWatched(), []string{s.dir.SecretPath(cookieSecret)})
 	slices.Sort(all)
 	return slices.Compact(all)
 }
@@ -108,6 +108,7 @@ func (s *Server) reloadNow(ctx context.Context, why string) {
 	if err := s.control.ReadToken(); err != nil {
 		s.Log.Error("the token stays as it was", "err", err)
 	}
+	s.readCookies()
 	loaded, list := s.loadAgain()
 	s.logFindings(list)
 	if list.HasErrors() {
@@ -171,6 +172,7 @@ func (s *Server) warnFixed(next config.Geodns) {
 		{"admin_token_file", now.AdminTokenFile != next.AdminTokenFile},
 		{"state", now.State != next.State},
 		{"user", now.User != next.User},
+		{"cookie_roll", now.CookieRoll != next.CookieRoll},
 		{"log", now.Log != next.Log},
 		{"limits.workers", now.Limits.Workers != next.Limits.Workers},
 		{"limits.tcp_connections", now.Limits.TCPConnections != next.Limits.TCPConnections},

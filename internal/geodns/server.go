@@ -167,11 +167,7 @@ func (s *Server) openState() error {
 	if err := s.lockState(); err != nil {
 		return err
 	}
-	secret, err := s.dir.Secret("cookie-secret")
-	if err != nil {
-		s.Log.Error("DNS cookies will change with the next restart", "err", err)
-	}
-	s.cookies = answer.Cookies{Current: secret, Previous: secret, Enabled: true}
+	s.openCookies()
 	return nil
 }
 
@@ -359,6 +355,7 @@ func (s *Server) succeed(ctx context.Context, dns *dnsserver.Server, admin *cont
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.keeper.Run(ctx) })
 	g.Go(func() error { return s.reloadLoop(ctx) })
+	g.Go(func() error { return s.cookieLoop(ctx) })
 	g.Go(func() error { return s.handOverLoop(ctx, dns, admin) })
 	g.Go(func() error { return s.watchdogLoop(ctx) })
 	g.Go(func() error { return s.upgradeLoop(ctx) })

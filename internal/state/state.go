@@ -5,7 +5,6 @@
 package state
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -112,27 +111,6 @@ func (d *Dir) Close() error {
 		return nil
 	}
 	return d.lock.Close()
-}
-
-// Secret returns the 16 octets kept under name, making them at the first
-// call. If they cannot be read or written the secret is a new one of this
-// process alone, and the error says why: serving can go on with it.
-func (d *Dir) Secret(name string) (secret [16]byte, err error) {
-	file := filepath.Join(d.path, name)
-	data, err := os.ReadFile(file)
-	switch {
-	case err == nil && len(data) == len(secret):
-		return [16]byte(data), nil
-	case err == nil:
-		err = fmt.Errorf("state: %s: %d octets where %d are expected", file, len(data), len(secret))
-	case errors.Is(err, fs.ErrNotExist):
-		err = nil
-	}
-	_, _ = rand.Read(secret[:]) // never fails; the program ends if the kernel has no randomness
-	if err != nil {
-		return secret, err
-	}
-	return secret, d.Store(name, secret[:])
 }
 
 // writeAtomic replaces file by one with the given content: a reader, also

@@ -32,7 +32,8 @@ func TestSecretSurvivesARestart(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer d.Close()
-		s, err := d.Secret("cookie")
+		both, err := d.Secrets("cookie")
+		s := both.Current
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +61,8 @@ func TestCorruptSecretIsToldAndReplacedInMemory(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "cookie"), []byte("short"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err := d.Secret("cookie")
+	both, err := d.Secrets("cookie")
+	s := both.Current
 	if err == nil || s == ([16]byte{}) {
 		t.Errorf("got %v, %v, want a secret and an error", s, err)
 	}
