@@ -51,6 +51,10 @@ type ZoneFile struct {
 type Log struct {
 	Level  string // debug, info, warn or error
 	Format string // text or json
+
+	Queries       string // file, or unix:SOCKET, that queries are logged to; "" for none
+	QueriesFormat string // json or dnstap
+	QueriesSample int    // one of so many queries is logged
 }
 
 // Limits bound what clients may cost.
@@ -111,6 +115,9 @@ var options = []option{
 	{"report_agent", kindString, "", "name below which resolvers report errors (RFC 9567); empty tells none"},
 	{"log.level", kindString, "info", "debug, info, warn or error"},
 	{"log.format", kindString, "text", "text or json"},
+	{"log.queries", kindString, "", "file, or unix:SOCKET, to log queries to; empty logs none"},
+	{"log.queries_format", kindString, "json", "json or dnstap"},
+	{"log.queries_sample", kindInt, 1, "one of so many queries is logged"},
 	{"limits.workers", kindInt, 0, "threads that answer UDP; 0 is one for each CPU"},
 	{"limits.udp_size", kindInt, 1232, "largest UDP reply in octets, 512 to 4096"},
 	{"limits.tcp_connections", kindInt, 2000, "TCP connections open at once"},
@@ -120,11 +127,6 @@ var options = []option{
 	{"limits.rrl_window", kindInt, 15, "seconds of excess that are remembered"},
 	{"limits.rrl_slip", kindInt, 2, "of so many answers left out one is sent truncated; 0 is none"},
 	{"limits.rrl_exempt", kindStrings, []string{}, "prefixes of clients that are not limited"},
-}
-
-// notYet are keys of the full design that this version does not carry out.
-var notYet = map[string]string{
-	"log.queries": "leave it out: query logging is not supported by this version",
 }
 
 func findOption(key string) *option {

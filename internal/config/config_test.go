@@ -62,7 +62,7 @@ func TestDefaults(t *testing.T) {
 		Databases: []string{"builtin"}, DatabaseAt: []diag.Pos{{File: got.File}},
 		Admin: "127.0.0.1:8053", AdminHosts: []string{},
 		State:  "/var/lib/geodns",
-		Log:    Log{Level: "info", Format: "text"},
+		Log:    Log{Level: "info", Format: "text", QueriesFormat: "json", QueriesSample: 1},
 		Limits: Limits{UDPSize: 1232, TCPConnections: 2000, TCPConnectionsPer: 100, TCPIdle: 10 * time.Second, RRLWindow: 15, RRLSlip: 2},
 	}
 	want.Folders[0] = filepath.Join(dir, "zones")

@@ -28,6 +28,10 @@ func (c *converter) options() Geodns {
 		Log: Log{
 			Level:  c.oneOf("log.level", "debug", "info", "warn", "error"),
 			Format: c.oneOf("log.format", "text", "json"),
+
+			Queries:       c.queries(),
+			QueriesFormat: c.oneOf("log.queries_format", "json", "dnstap"),
+			QueriesSample: c.number("log.queries_sample", 1, 1_000_000),
 		},
 		Limits: Limits{
 			Workers:           c.number("limits.workers", 0, 256),
@@ -201,6 +205,22 @@ func (c *converter) reportAgent(o *Geodns) {
 	default:
 		o.ReportAgent = name
 	}
+}
+
+// queries converts where queries are logged to: a relative path is one of the file.
+func (c *converter) queries() string {
+	target := c.string("log.queries")
+	path, isSocket := strings.CutPrefix(target, "unix:")
+	switch {
+	case target == "":
+		return ""
+	case path == "":
+		c.list.Errorf(c.source("log.queries").pos, "a file, or unix: and the path of a socket", "log.queries %q names no socket", target)
+		return ""
+	case isSocket:
+		return "unix:" + c.path("log.queries", path)
+	}
+	return c.path("log.queries", path)
 }
 
 // prefixes converts a list of prefixes; an address alone is a prefix of its own.

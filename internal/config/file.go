@@ -95,9 +95,7 @@ func (c *configFile) mapping(prefix string, n *yaml.Node, list *diag.List) {
 			continue
 		}
 		seen[key] = k.Line
-		switch right, later := notYet[key]; {
-		case later:
-			list.Errorf(c.at(k), right, "%s cannot be set", key)
+		switch {
 		case findOption(key) != nil:
 			c.value(findOption(key), val, list)
 		case isGroup(key):

@@ -8,6 +8,7 @@ import (
 	"github.com/geodns-vipd/geodns/internal/metrics"
 	"github.com/geodns-vipd/geodns/pkg/answer"
 	"github.com/geodns-vipd/geodns/pkg/dnswire"
+	"github.com/geodns-vipd/geodns/pkg/querylog"
 	"github.com/geodns-vipd/geodns/pkg/rrl"
 )
 
@@ -15,6 +16,7 @@ import (
 type handler struct {
 	state   atomic.Pointer[answer.State]
 	limiter atomic.Pointer[rrl.Limiter] // nil if answers are not limited
+	queries *queryLog                   // nil if queries are not logged; set before serving
 	workers []worker
 	count   *metrics.Counters
 	outside uint32 // by which questions are counted that no zone here holds
@@ -25,6 +27,8 @@ type handler struct {
 type worker struct {
 	responder answer.Responder
 	turn      rrl.Turn
+	entry     querylog.Entry        // scratch of logQuery
+	left      int                   // queries until the next one that is logged
 	subject   [dnswire.MaxName]byte // scratch of kindOf
 	_         [64]byte
 }
@@ -44,8 +48,12 @@ func (h *handler) Answer(worker int, packet []byte, from netip.AddrPort, tcp boo
 	st := h.state.Load()
 	reply, o := h.workers[worker].responder.Answer(st, packet, req, out)
 	h.record(worker, tcp, &o)
+	whole := reply
 	if l := h.limiter.Load(); l != nil && !tcp && reply != nil {
 		reply = h.limited(l, worker, st, req, &o, reply)
+	}
+	if h.queries != nil {
+		h.logQuery(worker, packet, req, &o, whole, reply)
 	}
 	return reply
 }

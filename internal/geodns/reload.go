@@ -53,6 +53,9 @@ func (s *Server) reloadLoop(ctx context.Context) error {
 			return g.Wait()
 		case <-s.Hangup:
 			cause = "hangup"
+			if q := s.handler.queries; q != nil {
+				q.Reopen()
+			}
 		case <-changes:
 		case <-again.C:
 			if s.loader.unchanged() {

@@ -199,6 +199,7 @@ func (s *Server) setUp() {
 	workers := s.threads()
 	s.metrics = metrics.New(workers, s.Version)
 	s.handler = newHandler(workers, s.metrics.Counters)
+	s.handler.queries = s.newQueryLog(workers)
 	s.checker = newChecker(s.Log, s.metrics.ObserveCheck)
 	s.keeper = &keeper{
 		log:   s.Log,
@@ -310,10 +311,13 @@ func (s *Server) serve(ctx context.Context, dns *dnsserver.Server, admin *contro
 	for _, a := range dns.Addrs() {
 		s.listening = append(s.listening, a.String())
 	}
-	s.metrics.AddServer(func() []metrics.Sample { return samples(dns.Stats()) })
+	s.metrics.AddServer(func() []metrics.Sample { return append(samples(dns.Stats()), s.handler.querySamples()...) })
 	s.serving = make(chan struct{})
 	g.Go(func() error { return s.checker.Run(ctx) })
 	g.Go(func() error { return dns.Run(ctx, s.handler) })
+	if q := s.handler.queries; q != nil {
+		g.Go(func() error { return q.Run(ctx) })
+	}
 	g.Go(func() error { return admin.Run(ctx, s.routes()) })
 	g.Go(func() error { return s.succeed(ctx, dns, admin) })
 	defer context.AfterFunc(ctx, func() {

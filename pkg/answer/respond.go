@@ -54,6 +54,7 @@ func (r *Responder) Answer(st *State, packet []byte, req Request, out []byte) ([
 	if o.RCode = o.Verdict.RCode(); o.Verdict == dnswire.Proceed {
 		r.answer(st, req, &o)
 		if edns != nil {
+			o.Scope = r.ecs.Scope
 			r.finishEDNS(st, &o)
 		}
 	}

@@ -94,6 +94,7 @@ type Outcome struct {
 	SteerZone  *Zone // zone of that STEER
 	Site       int32 // first site chosen by it, -1 if none
 	LastResort bool  // nothing was up, all_down spoke
+	Scope      uint8 // that the client subnet was answered with
 	// Covers is the wildcard or the zone cut that the question's name came under,
 	// nil if neither: what answers to names that the client makes up have in common.
 	Covers *zone.Node
