@@ -66,10 +66,12 @@ func TestServersSideBySide(t *testing.T) {
 	}
 	place, set := choosePlace(*share), settings()
 	addGeodns(t, *also)
-	small := makeData(staticNames)
+	small := makeData(1, staticNames)
 	results := measureZone(t, small, workloads(small), place, set)
 	if *long && *hold == "" {
-		large := makeData(manyStaticNames)
+		many := makeData(manyZones, zoneNames)
+		results = append(results, measureZone(t, many, []workload{namesOfManyZones(many)}, place, set)...)
+		large := makeData(1, manyStaticNames)
 		results = append(results, measureZone(t, large, []workload{manyNames(large)}, place, set)...)
 	}
 	var table strings.Builder
@@ -87,7 +89,7 @@ func measureZone(t *testing.T, d *data, ws []workload, place placement, set sett
 	if len(ws) == 0 && *hold == "" {
 		return nil
 	}
-	t.Run(fmt.Sprint(d.names, " names"), func(t *testing.T) { // so that the servers end with it
+	t.Run(d.String(), func(t *testing.T) { // so that the servers end with it
 		servers := startServers(t, d, place)
 		if *hold != "" {
 			holdLoad(t, servers, d, place)

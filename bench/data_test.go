@@ -17,6 +17,8 @@ const (
 	networks    = 10_000
 	// manyStaticNames are those of a zone that no cache holds.
 	manyStaticNames = 1_000_000
+	// manyZones have so few names that the zones are what is measured.
+	manyZones, zoneNames = 1000, 10
 	// queryPool is the number of different queries of a workload that draws
 	// them at random.
 	queryPool = 16_384
@@ -42,13 +44,14 @@ var sites = []struct {
 // data is what all servers serve. It is the same in every run.
 type data struct {
 	rand  *rand.Rand
-	names int // of hosts in the zone
+	names int // of hosts in each zone
+	zones int // the first is example.com, with the steered names
 	// nets map clients to sites by index; they do not overlap.
 	nets map[netip.Prefix]int
 }
 
-func makeData(names int) *data {
-	d := &data{names: names, rand: rand.New(rand.NewPCG(1, 2)), nets: map[netip.Prefix]int{}}
+func makeData(zones, names int) *data {
+	d := &data{zones: zones, names: names, rand: rand.New(rand.NewPCG(1, 2)), nets: map[netip.Prefix]int{}}
 	var used [1 << 16]bool // one network in each /16, so that none overlap
 	for len(d.nets) < networks {
 		a := d.address()
@@ -81,10 +84,45 @@ func (d *data) sortedNets() []netip.Prefix {
 	return out
 }
 
-func staticName(i int) string { return fmt.Sprintf("host-%05d.example.com.", i) }
+// String says how large the data are.
+func (d *data) String() string {
+	if d.zones > 1 {
+		return fmt.Sprintf("%d zones of %d names", d.zones, d.names)
+	}
+	return fmt.Sprint(d.names, " names")
+}
 
-// zoneText returns the zone. steered is what stands there for the steered
-// names, in the server's own form.
+// origin returns the name of a zone.
+func origin(zone int) string {
+	if zone == 0 {
+		return "example.com"
+	}
+	return fmt.Sprintf("zone-%04d.example.net", zone)
+}
+
+func staticName(zone, i int) string { return fmt.Sprintf("host-%05d.%s.", i, origin(zone)) }
+
+// zoneFiles returns the text of each zone by its origin between what the names of
+// files begin and end with. steered is what stands for the steered names of the
+// first, in the server's own form.
+func (d *data) zoneFiles(begin, end, steered string) map[string]string {
+	files := map[string]string{begin + origin(0) + end: d.zoneText(steered)}
+	text := d.zoneText("")
+	for i := 1; i < d.zones; i++ {
+		files[begin+origin(i)+end] = text
+	}
+	return files
+}
+
+// forZones returns what format makes of each origin, one after the other.
+func (d *data) forZones(format string) string {
+	var b strings.Builder
+	for i := range d.zones {
+		fmt.Fprintf(&b, format, origin(i))
+	}
+	return b.String()
+}
+
 func (d *data) zoneText(steered string) string {
 	var b strings.Builder
 	b.WriteString(`$TTL 300
@@ -109,7 +147,7 @@ type workload struct {
 	rcode   byte
 	answers uint16
 	tcp     bool
-	names   int // of the zone
+	data    string // what it is asked of
 }
 
 func (w workload) answeredBy(server string) bool { return slices.Contains(w.servers, server) }
@@ -138,7 +176,7 @@ func workloads(d *data) []workload {
 		add := func(w *workload, name string, ecs *netip.Prefix) {
 			w.queries = append(w.queries, query(uint16(i), name, ecs))
 		}
-		add(&ws[0], staticName(d.rand.IntN(staticNames)), nil)
+		add(&ws[0], staticName(0, d.rand.IntN(staticNames)), nil)
 		add(&ws[1], fmt.Sprintf("none-%05d.example.com.", d.rand.IntN(staticNames)), nil)
 		inside := nets[d.rand.IntN(len(nets))].Addr()
 		add(&ws[2], "geo.example.com.", new(netip.PrefixFrom(inside, 24)))
@@ -147,17 +185,24 @@ func workloads(d *data) []workload {
 	}
 	ws[5].queries = ws[0].queries
 	for i := range ws {
-		ws[i].names = d.names
+		ws[i].data = d.String()
 	}
 	return ws
 }
 
 // manyNames asks for so many names that hardly one is in a cache.
 func manyNames(d *data) workload {
-	w := workload{name: "a million names", servers: plain, answers: 1, names: d.names}
-	const draws = 1 << 18
+	return manyDraws(d, "a million names", 1<<18)
+}
+
+// namesOfManyZones asks for names of all zones.
+func namesOfManyZones(d *data) workload { return manyDraws(d, "a thousand zones", queryPool) }
+
+// manyDraws asks for names drawn from all that there are.
+func manyDraws(d *data, name string, draws int) workload {
+	w := workload{name: name, servers: plain, answers: 1, data: d.String()}
 	for i := range draws {
-		w.queries = append(w.queries, query(uint16(i), staticName(d.rand.IntN(d.names)), nil))
+		w.queries = append(w.queries, query(uint16(i), staticName(d.rand.IntN(d.zones), d.rand.IntN(d.names)), nil))
 	}
 	return w
 }

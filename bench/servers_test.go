@@ -135,7 +135,7 @@ func answers(addr netip.AddrPort) bool {
 	}
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(100 * time.Millisecond))
-	c.Write(query(1, staticName(0), nil))
+	c.Write(query(1, staticName(0, 0), nil))
 	var b [replySize]byte
 	n, err := c.Read(b[:])
 	return err == nil && workload{answers: 1}.right(b[:n])
@@ -185,8 +185,8 @@ func geodnsServing(t *testing.T, bin string, d *data, dir string, addr netip.Add
 		rules = append(rules, fmt.Sprintf("      - {country: [%s], use: %s}\n", s.country, s.name))
 		weights = append(weights, fmt.Sprintf("%s: %d", s.name, s.weight))
 	}
+	writeFiles(t, dir, d.zoneFiles("zones/", ".zone", "geo 30 STEER geo\nweighted 30 STEER weighted\n"))
 	writeFiles(t, dir, map[string]string{
-		"zones/example.com.zone": d.zoneText("geo 30 STEER geo\nweighted 30 STEER weighted\n"),
 		"zones/steering.yaml": "sites:\n" + strings.Join(defs, "") +
 			"policies:\n  geo:\n    geo:\n" + strings.Join(rules, "") + "      - {use: fra}\n" +
 			"  weighted: {weighted: {" + strings.Join(weights, ", ") + "}}\n",
@@ -210,9 +210,9 @@ func gdnsdCommand(t *testing.T, d *data, dir string, addr netip.AddrPort, thread
 		fmt.Fprintf(&dcs, "%s => %v, ", s.name, s.addr)
 		fmt.Fprintf(&weights, "%s = [%v, %d], ", s.name, s.addr, s.weight)
 	}
+	writeFiles(t, dir, d.zoneFiles("zones/", "", "geo 30 DYNA geoip!geo\nweighted 30 DYNA weighted!weighted\n"))
 	writeFiles(t, dir, map[string]string{
-		"geoip/nets":        nets.String(),
-		"zones/example.com": d.zoneText("geo 30 DYNA geoip!geo\nweighted 30 DYNA weighted!weighted\n"),
+		"geoip/nets": nets.String(),
 		"config": fmt.Sprintf(`options => {
   listen => %v, udp_threads = %d, tcp_threads = 1, run_dir = %[3]s/run, state_dir = %[3]s/state
 }
@@ -231,8 +231,8 @@ plugins => {
 }
 
 func knotCommand(t *testing.T, d *data, dir string, addr netip.AddrPort, threads int) *exec.Cmd {
+	writeFiles(t, dir, d.zoneFiles("", ".zone", ""))
 	writeFiles(t, dir, map[string]string{
-		"example.com.zone": d.zoneText(""),
 		"knot.conf": fmt.Sprintf(`server:
     rundir: %[1]s
     listen: %[2]v@%[3]d
@@ -244,18 +244,19 @@ database:
 log:
   - target: stderr
     any: warning
-zone:
-  - domain: example.com
+template:
+  - id: default
     storage: %[1]s
-    file: example.com.zone
-`, dir, addr.Addr(), addr.Port(), threads),
+    file: "%%s.zone"
+zone:
+%[5]s`, dir, addr.Addr(), addr.Port(), threads, d.forZones("  - domain: %s\n")),
 	})
 	return exec.Command("knotd", "-c", filepath.Join(dir, "knot.conf"))
 }
 
 func nsdCommand(t *testing.T, d *data, dir string, addr netip.AddrPort, threads int) *exec.Cmd {
+	writeFiles(t, dir, d.zoneFiles("", ".zone", ""))
 	writeFiles(t, dir, map[string]string{
-		"example.com.zone": d.zoneText(""),
 		"nsd.conf": fmt.Sprintf(`server:
     database: ""
     server-count: %d
@@ -271,10 +272,7 @@ func nsdCommand(t *testing.T, d *data, dir string, addr netip.AddrPort, threads 
     rrl-whitelist-ratelimit: 0
 remote-control:
     control-enable: no
-zone:
-    name: example.com
-    zonefile: example.com.zone
-`, threads, addr.Addr(), addr.Port(), dir),
+%[5]s`, threads, addr.Addr(), addr.Port(), dir, d.forZones("zone:\n    name: %[1]s\n    zonefile: %[1]s.zone\n")),
 	})
 	return exec.Command("nsd", "-d", "-c", filepath.Join(dir, "nsd.conf"))
 }

@@ -121,14 +121,14 @@ func printLevels(w io.Writer, results []result) {
 // printMemory prints what each zone costs to load and to hold.
 func printMemory(w io.Writer, results []result) {
 	fmt.Fprintln(w, "\n| zone | server | from start to first answer | memory |\n|---|---|---|---|")
-	seen := map[int]bool{}
+	seen := map[string]bool{}
 	for _, res := range results {
-		if seen[res.workload.names] {
+		if seen[res.workload.data] {
 			continue
 		}
-		seen[res.workload.names] = true
+		seen[res.workload.data] = true
 		for _, r := range res.rows {
-			fmt.Fprintf(w, "| %d names | %s | %.2f s | %.0f MiB |\n", res.workload.names, r.server, r.ready.Seconds(), r.memory)
+			fmt.Fprintf(w, "| %s | %s | %.2f s | %.0f MiB |\n", res.workload.data, r.server, r.ready.Seconds(), r.memory)
 		}
 	}
 }
