@@ -28,6 +28,9 @@ type generation struct {
 	compiled map[string]*compiledPolicy // by the text of the record; good ones only
 	used     map[string]*compiledPolicy // those of the load under way
 	roots    []*policy.Spec             // what the records of the load under way name
+
+	detections map[string]slowest       // by site; nil until it is asked for
+	slowest    map[*policy.Spec]slowest // by policy, as it was asked for
 }
 
 // compiledPolicy is a policy, and the warnings about it.
@@ -109,6 +112,7 @@ func (g *generation) bind(z *cachedZone, list *diag.List) *answer.Zone {
 			complete = checkAlias(z.zone, s, p.Spec(), g.records, g.sites, list) && complete
 		}
 		warnUnused(z.zone, s, p.Spec(), carried, &own)
+		complete = g.checkBudgets(s, p.Spec(), list) && complete
 	}
 	*list = append(*list, own...)
 	if complete {

@@ -37,8 +37,9 @@ type Loaded struct {
 	bound      []*answer.Zone // in the order of Zones
 	targets    []target
 	guards     []health.Guard
-	successors map[string][]string // by site: who takes its clients next
-	fresh      int                 // zones that were read, not kept from the load before
+	successors map[string][]string        // by site: who takes its clients next
+	slowest    func(*policy.Spec) slowest // the site of a policy whose failure is known last; for one goroutine
+	fresh      int                        // zones that were read, not kept from the load before
 }
 
 // Load reads and checks all files of a configuration. The result is nil if
@@ -104,6 +105,7 @@ func (l *loader) load(cfg config.Geodns) (*Loaded, diag.List) {
 			out.successors = successorsOf(g.compiler, g.sites)
 		}
 	}
+	out.slowest = g.slowestOf
 	list.Sort()
 	l.mu.Lock()
 	l.watched = out.Watched

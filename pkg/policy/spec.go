@@ -2,6 +2,7 @@ package policy
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/geodns-vipd/geodns/pkg/diag"
 )
@@ -99,6 +100,8 @@ type Spec struct {
 	Sticky     bool       // of KindWeighted: a client stays with its target
 	Trickle    float64    // of KindFailover: percent of the clients that the next target gets; 0: none
 	Guard      *GuardSpec // bounds what failed checks take out; nil: that of the policy around it
+
+	Budget time.Duration // within which clients must avoid a dead site; 0: not said
 
 	AllDown    AllDown  // counts only at the root
 	HasAllDown bool     // whether it is written

@@ -69,6 +69,7 @@ func (s *Spec) writeModifiers(b *strings.Builder) {
 	say(s.Sticky, "sticky", true)
 	say(s.Trickle > 0, "trickle", strconv.FormatFloat(s.Trickle, 'f', -1, 64)+"%")
 	say(s.Guard != nil, "guard", s.Guard)
+	say(s.Budget > 0, "budget", s.Budget)
 }
 
 // inner is the policy as a target of another: its name or its flow form.

@@ -36,8 +36,8 @@ var (
 	failBackKeys = keys{known: []string{"hold"}}
 	policyKeys   = keys{
 		known: []string{"failover", "weighted", "geo", "nearest", "all", "all_down", "min_healthy", "sticky", "bias",
-			"max", "limit", "trickle", "guard"},
-		later: []string{"budget", "ttl"},
+			"max", "limit", "trickle", "guard", "budget"},
+		later: []string{"ttl"},
 	}
 	guardKeys = keys{known: []string{"min_sites", "max_removed"}}
 	ruleKeys  = keys{

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/geodns-vipd/geodns/pkg/policy"
 )
@@ -20,6 +21,12 @@ var kindsOf = map[string][]policy.Kind{
 	"trickle":     {policy.KindFailover},
 	"min_healthy": {policy.KindFailover, policy.KindWeighted, policy.KindNearest, policy.KindAll},
 }
+
+// Bounds of a budget.
+const (
+	minBudget = time.Millisecond
+	maxBudget = 24 * time.Hour
+)
 
 // maxLimit bounds limit and max.
 const maxLimit = 1024
@@ -47,6 +54,8 @@ func (t *trees) modifier(spec *policy.Spec, f entry, what string, depth int) {
 		spec.Sticky = t.r.boolean(f.value, what)
 	case "trickle":
 		spec.Trickle = t.trickle(f.value, what)
+	case "budget":
+		spec.Budget, _ = t.r.duration(f.value, what, minBudget, maxBudget)
 	case "guard":
 		spec.Guard = t.r.guard(f, what)
 	}

@@ -1,0 +1,167 @@
+package geodns
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/geodns-vipd/geodns/pkg/diag"
+	"github.com/geodns-vipd/geodns/pkg/policy"
+	"github.com/geodns-vipd/geodns/pkg/steering"
+	"github.com/geodns-vipd/geodns/pkg/zone"
+)
+
+// slowest is the site of a policy whose failure is known last.
+type slowest struct {
+	site    string
+	found   steering.Detection
+	watched bool // false: nothing would tell
+}
+
+// slowestOf returns the slowest site of a policy. One without a check is the
+// slowest of all.
+func (g *generation) slowestOf(spec *policy.Spec) slowest {
+	if known, ok := g.slowest[spec]; ok {
+		return known
+	}
+	if g.detections == nil {
+		g.detections, g.slowest = map[string]slowest{}, map[*policy.Spec]slowest{}
+		for i := range g.config.Sites {
+			s := &g.config.Sites[i]
+			d, watched := g.config.Detection(s)
+			g.detections[s.Name] = slowest{s.Name, d, watched}
+		}
+	}
+	var out slowest
+	for i, name := range sitesOf(spec) {
+		d := g.detections[name]
+		if i == 0 || out.watched && (!d.watched || d.found.Within() > out.found.Within()) {
+			out = d
+		}
+	}
+	g.slowest[spec] = out
+	return out
+}
+
+// within returns the time until clients avoid a dead site, with the longest
+// TTL of a record.
+func (s slowest) within(steer *zone.Steer) time.Duration {
+	return s.found.Within() + time.Duration(steer.TTL)*time.Second
+}
+
+// sum writes out what within adds up.
+func (s slowest) sum(steer *zone.Steer) string {
+	return fmt.Sprintf("%s of check %s + TTL %v", s.found, s.found.Check, time.Duration(steer.TTL)*time.Second)
+}
+
+// checkBudgets reports whether every policy that a record comes to keeps its
+// budget.
+func (g *generation) checkBudgets(steer *zone.Steer, root *policy.Spec, list *diag.List) bool {
+	ok := true
+	for spec := range nodes(root) {
+		if spec.Budget == 0 {
+			continue
+		}
+		worst := g.slowestOf(spec)
+		switch {
+		case worst.site == "":
+		case !worst.watched:
+			list.Errorf(steer.Pos, "a check of site "+worst.site+", or no budget",
+				"clients of %s never avoid a dead %s, and the budget of policy %s is %v", steer.Owner, worst.site, spec, spec.Budget)
+			ok = false
+		case worst.within(steer) > spec.Budget:
+			list.Errorf(steer.Pos, "a shorter TTL, interval or timeout, or a smaller fall",
+				"clients of %s avoid a dead %s within %v (%s), and the budget of policy %s is %v",
+				steer.Owner, worst.site, worst.within(steer), worst.sum(steer), spec, spec.Budget)
+			ok = false
+		}
+	}
+	return ok
+}
+
+// Failover says how long it takes at most until clients of some names avoid a
+// dead site.
+type Failover struct {
+	Names    []string `json:"names"`
+	Policy   string   `json:"policy"`
+	Seconds  *float64 `json:"seconds"`  // null: never
+	Site     string   `json:"site"`     // the slowest
+	Check    string   `json:"check"`    // its slowest; "" if it has none
+	Timeout  float64  `json:"timeout"`  // seconds
+	Fall     int      `json:"fall"`     // failures
+	Interval float64  `json:"interval"` // seconds
+	Stands   float64  `json:"stands"`   // seconds for which an old report stands
+	TTL      uint32   `json:"ttl"`      // seconds
+	Budget   float64  `json:"budget"`   // seconds; 0: none
+
+	within time.Duration
+	sum    string
+}
+
+// Within says the time in words.
+func (f *Failover) Within() string {
+	if f.Seconds == nil {
+		return "never"
+	}
+	return f.within.String()
+}
+
+// Why says what the time is made of.
+func (f *Failover) Why() string {
+	if f.Seconds == nil {
+		return f.Site + ": no check"
+	}
+	return f.Site + ": " + f.sum
+}
+
+// Failovers returns the times of all steered names, the longest first; none if
+// nothing is checked. Names of one policy with one TTL stand together.
+func (l *Loaded) Failovers() []Failover {
+	out := []Failover{}
+	if len(l.targets) == 0 {
+		return out
+	}
+	type group struct {
+		policy *policy.Policy
+		ttl    uint32
+	}
+	at := map[group]int{}
+	for i, z := range l.Zones {
+		for j := range z.Steers {
+			s, p := &z.Steers[j], l.bound[i].Policies[j]
+			key := group{p, s.TTL}
+			n, met := at[key]
+			if !met {
+				n = len(out)
+				at[key] = n
+				out = append(out, newFailover(l.slowest(p.Spec()), s, p.Spec()))
+			}
+			out[n].Names = append(out[n].Names, s.Owner.String())
+		}
+	}
+	for i := range out {
+		slices.Sort(out[i].Names)
+	}
+	slices.SortFunc(out, func(a, b Failover) int {
+		if (a.Seconds == nil) != (b.Seconds == nil) {
+			return map[bool]int{true: -1, false: 1}[a.Seconds == nil]
+		}
+		return cmp.Or(cmp.Compare(b.within, a.within), strings.Compare(a.Names[0], b.Names[0]))
+	})
+	return out
+}
+
+func newFailover(worst slowest, s *zone.Steer, spec *policy.Spec) Failover {
+	f := Failover{Policy: spec.String(), Site: worst.site, TTL: s.TTL, Budget: spec.Budget.Seconds()}
+	if !worst.watched {
+		return f
+	}
+	d := worst.found
+	f.within, f.sum = worst.within(s), worst.sum(s)
+	seconds := f.within.Seconds()
+	f.Seconds, f.Check, f.Fall = &seconds, d.Check, d.Spec.Fall
+	f.Timeout, f.Interval, f.Stands = d.Spec.Timeout.Seconds(), d.Spec.Interval.Seconds(), d.Stands.Seconds()
+	return f
+}
