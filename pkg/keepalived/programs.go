@@ -1,6 +1,10 @@
 package keepalived
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/geodns-vipd/geodns/pkg/diag"
+)
 
 // use is a command and what it is for.
 type use struct {
@@ -100,11 +104,13 @@ func (c *Config) UserNames() (users, groups []string) {
 // commands checks every program and the user that it would run as.
 func (m *machine) commands() {
 	uses := m.cfg.uses()
-	asRoot := false
+	var asRoot diag.Pos // of the first
 	for _, u := range uses {
 		m.program(u)
 		m.user(u)
-		asRoot = asRoot || !u.idle && m.runsAsRoot(u.cmd.User)
+		if asRoot == (diag.Pos{}) && !u.idle && m.runsAsRoot(u.cmd.User) {
+			asRoot = u.cmd.Pos
+		}
 	}
 	if name := m.cfg.Global.ScriptUser.Name; name != "" && m.unknownUser(name) {
 		m.drop(m.cfg.Global.scriptUserPos, "a user of this machine", "runs no script that names no user of its own", "script_user %s: there is no such user", name)
@@ -116,8 +122,8 @@ func (m *machine) commands() {
 		}
 		return
 	}
-	if asRoot && m.cfg.Global.ScriptUser.Name == "" {
-		m.diags.Warnf(m.cfg.pos(), "a user "+DefaultScriptUser+", or script_user in global_defs", "scripts run as root")
+	if asRoot != (diag.Pos{}) && m.cfg.Global.ScriptUser.Name == "" {
+		m.diags.Warnf(asRoot, "a user "+DefaultScriptUser+", or script_user in global_defs", "scripts run as root")
 	}
 }
 
