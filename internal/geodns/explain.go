@@ -132,9 +132,9 @@ func (l *Loaded) takeDown(snap *health.Snapshot, names []string) (takenDown, err
 			if e.Forced == health.ForcedUp {
 				e.Forced = health.NotForced
 			}
-			e.Up = id == site.ID // the site as a whole has no checks
+			e.Up = id == site.ID && len(site.Addrs) > 0 // such a site as a whole has no checks
 			out.snapshot = out.snapshot.With(id, e)
-			out.ids[id] = id != site.ID
+			out.ids[id] = !e.Up
 		}
 	}
 	return out, nil

@@ -43,7 +43,7 @@ func (c *checker) passLoad(r keyedResult) {
 	}
 	sum := 0.0
 	for _, s := range c.subjects {
-		if s.Site != r.key.Site || !s.Addr.IsValid() {
+		if s.Policy != "" || s.Site != r.key.Site {
 			continue
 		}
 		if t, ok := c.board.Tracker(health.Key{Site: s.Site, Addr: s.Addr, Check: r.key.Check}); ok && t.Last.HasLoad {

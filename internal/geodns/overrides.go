@@ -83,12 +83,18 @@ func overrideMetrics(l *Loaded, b *health.Board, now time.Time) metrics.Override
 	out := metrics.Overrides{Sites: make([]metrics.SiteShare, l.Sites.Len())}
 	for i := range int32(l.Sites.Len()) {
 		site := l.Sites.At(i)
-		st := metrics.SiteShare{Site: site.Name, Kept: len(b.KeptBy(site.Name)) > 0, HasAddrs: len(site.Addrs) > 0}
+		st := metrics.SiteShare{Site: site.Name, Kept: len(b.KeptBy(site.Name)) > 0}
 		for _, a := range site.Addrs {
 			held, _ := b.Held(health.Target{Site: site.Name, Addr: a.Addr})
 			st.Held = st.Held || held
 		}
-		_, _, keeps := b.Load(site.Name, now)
+		if len(site.Addrs) == 0 {
+			st.Held, _ = b.Held(health.Target{Site: site.Name})
+		}
+		load, fresh, keeps := b.Load(site.Name, now)
+		if st.Capacity = b.Rules(site.Name).Capacity; st.Capacity > 0 && fresh {
+			st.Load = &load
+		}
 		st.Share = part(min(keeps, b.Limit(health.Target{Site: site.Name}, now).Share))
 		out.Sites[i] = st
 	}

@@ -15,6 +15,7 @@
 //	geodns_check_warnings{site,check}                 addresses whose last probe warned
 //	geodns_site_up{site}, geodns_address_up{site,address}
 //	geodns_site_share{site}, geodns_override{policy,site,address,state}
+//	geodns_site_capacity{site}, geodns_site_load{site}
 //	geodns_site_held{site}, geodns_site_kept{site}, geodns_guard_refused_total
 //	geodns_state_ok                                   overrides and states are kept
 //	geodns_config_ok                                  the last load was good

@@ -6,8 +6,10 @@ var (
 	descSiteShare = desc("site_share", "Part of its clients that a site may have, 0 to 1.", "site")
 	descOverride  = desc("override", "Overrides in force: drained, draining, returning, forced up or forced down.",
 		"policy", "site", "address", "state")
-	descHeld = desc("site_held", "Whether a site has recovered and is held back by fail_back.", "site")
-	descKept = desc("site_kept", "Whether a guard keeps a site in although its checks fail.", "site")
+	descCapacity = desc("site_capacity", "Load that a site can take, in the unit of its reports; only sites that have a bound.", "site")
+	descLoad     = desc("site_load", "Load of a site as last reported, while that is fresh; only sites that have a capacity.", "site")
+	descHeld     = desc("site_held", "Whether a site has recovered and is held back by fail_back.", "site")
+	descKept     = desc("site_kept", "Whether a guard keeps a site in although its checks fail.", "site")
 )
 
 // Override is an override in force.
@@ -27,8 +29,9 @@ type SiteShare struct {
 	Share float64 // 0 to 1
 	Held  bool    // recovered, and held back
 	Kept  bool    // in by a guard
-	// HasAddrs says that the site has addresses, which alone can be held back.
-	HasAddrs bool
+
+	Capacity float64  // 0: no bound
+	Load     *float64 // nil: no fresh report, or no capacity
 }
 
 // SetOverrides replaces what is told about overrides. It keeps o.
@@ -44,6 +47,8 @@ type overrideCollector struct{ m *Metrics }
 func (c overrideCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- descSiteShare
 	ch <- descOverride
+	ch <- descCapacity
+	ch <- descLoad
 	ch <- descHeld
 	ch <- descKept
 }
@@ -59,8 +64,12 @@ func (c overrideCollector) Collect(ch chan<- prometheus.Metric) {
 		site := label(st.Site)
 		ch <- prometheus.MustNewConstMetric(descSiteShare, prometheus.GaugeValue, st.Share, site)
 		ch <- prometheus.MustNewConstMetric(descKept, prometheus.GaugeValue, number(st.Kept), site)
-		if st.HasAddrs {
-			ch <- prometheus.MustNewConstMetric(descHeld, prometheus.GaugeValue, number(st.Held), site)
+		ch <- prometheus.MustNewConstMetric(descHeld, prometheus.GaugeValue, number(st.Held), site)
+		if st.Capacity > 0 {
+			ch <- prometheus.MustNewConstMetric(descCapacity, prometheus.GaugeValue, st.Capacity, site)
+		}
+		if st.Load != nil {
+			ch <- prometheus.MustNewConstMetric(descLoad, prometheus.GaugeValue, *st.Load, site)
 		}
 	}
 	// A map, since a series that is there twice would fail the whole scrape.

@@ -10,6 +10,7 @@ import (
 // The spill-over of a site that has more load than capacity.
 const (
 	SpillInterval = 10 * time.Second // between two looks
+	firstLook     = time.Second      // after the first report; those of the other sites come along
 	LoadTTL       = 30 * time.Second // a report that is older moves nothing any more
 	LoadForgotten = 5 * time.Minute  // one that is older is no reason to keep clients away
 
@@ -67,7 +68,7 @@ func (b *Board) ReportLoad(site string, load float64, now time.Time) bool {
 	s.load, s.at = load, now
 	b.spills[site] = s
 	if b.nextLook.IsZero() {
-		b.nextLook = now
+		b.nextLook = now.Add(firstLook)
 	}
 	return true
 }

@@ -1,0 +1,131 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// servedBy asks for www as n clients, each in a /24 of its own, and returns
+// the one address that each is answered.
+func (s *server) servedBy(n int) []netip.Addr {
+	s.t.Helper()
+	a := dial(s.t, "udp", s.addr())
+	out := make([]netip.Addr, n)
+	for i := range out {
+		m := a.must(s.t, query("www.example.com", dns.TypeA, netip.PrefixFrom(netip.AddrFrom4([4]byte{20, byte(i >> 8), byte(i), 0}), 24)))
+		out[i] = only(m)
+		if o := subnetOf(m); o == nil || out[i] != out[0] && o.SourceScope < 24 {
+			s.t.Fatalf("client %d: scope in %v", i, m)
+		}
+	}
+	return out
+}
+
+// share is the part of the clients that an address has.
+func share(of []netip.Addr, addr string) float64 {
+	n := 0
+	for _, a := range of {
+		if a.String() == addr {
+			n++
+		}
+	}
+	return float64(n) / float64(len(of))
+}
+
+// post sends JSON to the admin listener.
+func (s *server) post(path, body string) int {
+	s.t.Helper()
+	resp, err := http.Post("http://"+s.admin+path, "application/json", strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
+// TestExcessMovesOn tells a load beyond the capacity, by the API and by the
+// header of a check: only the excess moves, always the same clients.
+func TestExcessMovesOn(t *testing.T) {
+	t.Parallel()
+	load := atomic.Int64{}
+	load.Store(50)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Load", fmt.Sprint(load.Load()))
+	}))
+	t.Cleanup(web.Close)
+	for _, way := range []string{"API", "header", "no room"} {
+		t.Run(way, func(t *testing.T) {
+			check, checks, spare := "", "", ""
+			load.Store(50)
+			if way == "header" {
+				check = ", check: web"
+				checks = fmt.Sprintf("checks:\n  web: {http: {port: %s, load: {header: X-Load}}, interval: 100ms, target: 127.0.0.1}\n", web.URL[strings.LastIndex(web.URL, ":")+1:])
+			}
+			if way == "no room" {
+				spare = ", capacity: 100"
+			}
+			dir := folder(t, files{
+				"zones/example.com.zone": zoneText("www 5 STEER web\n"),
+				"zones/steering.yaml": checks + "sites:\n  fra: {addresses: [127.2.0.1], capacity: 100" + check + "}\n  iad: {addresses: [127.2.0.2]" + spare +
+					"}\npolicies:\n  web: {failover: [fra, iad]}\n",
+			})
+			s := start(t, dir)
+			const clients = 3000
+			if part := share(s.servedBy(clients), "127.2.0.1"); part != 1 {
+				t.Fatalf("before any report fra has %v", part)
+			}
+			report := func(n int64) {
+				load.Store(n)
+				if way != "header" && s.post("/api/v1/sites/fra/load", fmt.Sprintf(`{"load": %d}`, n)) >= 300 {
+					t.Error("the report was not taken")
+				}
+			}
+			if way == "no room" {
+				s.post("/api/v1/sites/iad/load", `{"load": 95}`)
+				report(105)
+				s.awaitLog(0, regexp.MustCompile(`site=fra .*to="over capacity" reason="no other site has room`), 15*time.Second)
+				if part := share(s.servedBy(clients), "127.2.0.1"); part != 1 {
+					t.Errorf("fra has %v, and iad no room", part)
+				}
+				return
+			}
+			report(105)
+			eventually(t, 15*time.Second, "some clients move", func() bool { return s.metric(`geodns_site_share{site="fra"}`) < 1 })
+			first := s.servedBy(clients)
+			if part := share(first, "127.2.0.1"); part < 0.93 || part > 0.97 { // of 105 the site can take 100
+				t.Errorf("fra keeps %.3f of its clients, and is 5 %% over", part)
+			}
+			if share(first, "127.2.0.1")+share(first, "127.2.0.2") != 1 {
+				t.Error("some clients have neither")
+			}
+			for i, a := range s.servedBy(clients) {
+				if a != first[i] {
+					t.Fatalf("client %d moved without a cause", i)
+				}
+			}
+			if s.metric(`geodns_site_capacity{site="fra"}`) != 100 || s.metric(`geodns_site_load{site="fra"}`) != 105 {
+				t.Error("capacity and load are not in the metrics")
+			}
+			// kill -9, and the same clients are where they were.
+			time.Sleep(1200 * time.Millisecond)
+			load.Store(90)
+			s.cmd.Process.Kill()
+			<-s.ended
+			s = start(t, dir)
+			for i, a := range s.servedBy(clients) {
+				if a != first[i] {
+					t.Fatalf("client %d moved over a restart: %v, then %v", i, first[i], a)
+				}
+			}
+		})
+	}
+}
