@@ -2,6 +2,7 @@ package geodns
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"time"
 
@@ -92,8 +93,11 @@ func overrideMetrics(l *Loaded, b *health.Board, now time.Time) metrics.Override
 			st.Held, _ = b.Held(health.Target{Site: site.Name})
 		}
 		load, fresh, keeps := b.Load(site.Name, now)
-		if st.Capacity = b.Rules(site.Name).Capacity; st.Capacity > 0 && fresh {
-			st.Load = &load
+		if st.Capacity = b.Rules(site.Name).Capacity; st.Capacity == 0 {
+			st.Capacity = math.Inf(1)
+		}
+		if st.Load = load; !fresh {
+			st.Load = math.NaN()
 		}
 		st.Share = part(min(keeps, b.Limit(health.Target{Site: site.Name}, now).Share))
 		out.Sites[i] = st

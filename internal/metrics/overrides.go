@@ -6,8 +6,8 @@ var (
 	descSiteShare = desc("site_share", "Part of its clients that a site may have, 0 to 1.", "site")
 	descOverride  = desc("override", "Overrides in force: drained, draining, returning, forced up or forced down.",
 		"policy", "site", "address", "state")
-	descCapacity = desc("site_capacity", "Load that a site can take, in the unit of its reports; only sites that have a bound.", "site")
-	descLoad     = desc("site_load", "Load of a site as last reported, while that is fresh; only sites that have a capacity.", "site")
+	descCapacity = desc("site_capacity", "Load that a site can take, in the unit of its reports; +Inf: no bound.", "site")
+	descLoad     = desc("site_load", "Load of a site as last reported, NaN where that is not fresh.", "site")
 	descHeld     = desc("site_held", "Whether a site has recovered and is held back by fail_back.", "site")
 	descKept     = desc("site_kept", "Whether a guard keeps a site in although its checks fail.", "site")
 )
@@ -30,8 +30,8 @@ type SiteShare struct {
 	Held  bool    // recovered, and held back
 	Kept  bool    // in by a guard
 
-	Capacity float64  // 0: no bound
-	Load     *float64 // nil: no fresh report, or no capacity
+	Capacity float64 // +Inf: no bound
+	Load     float64 // NaN: no fresh report
 }
 
 // SetOverrides replaces what is told about overrides. It keeps o.
@@ -65,12 +65,8 @@ func (c overrideCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(descSiteShare, prometheus.GaugeValue, st.Share, site)
 		ch <- prometheus.MustNewConstMetric(descKept, prometheus.GaugeValue, number(st.Kept), site)
 		ch <- prometheus.MustNewConstMetric(descHeld, prometheus.GaugeValue, number(st.Held), site)
-		if st.Capacity > 0 {
-			ch <- prometheus.MustNewConstMetric(descCapacity, prometheus.GaugeValue, st.Capacity, site)
-		}
-		if st.Load != nil {
-			ch <- prometheus.MustNewConstMetric(descLoad, prometheus.GaugeValue, *st.Load, site)
-		}
+		ch <- prometheus.MustNewConstMetric(descCapacity, prometheus.GaugeValue, st.Capacity, site)
+		ch <- prometheus.MustNewConstMetric(descLoad, prometheus.GaugeValue, st.Load, site)
 	}
 	// A map, since a series that is there twice would fail the whole scrape.
 	seen := map[Override]bool{}
