@@ -1,8 +1,6 @@
 package geodns
 
 import (
-	"slices"
-
 	"github.com/geodns-vipd/geodns/pkg/health"
 	"github.com/geodns-vipd/geodns/pkg/policy"
 )
@@ -11,6 +9,7 @@ import (
 // name, as trees, with what each target comes to now.
 type Policies struct {
 	Policies []PolicyStatus `json:"policies"`
+	Left     int            `json:"left"` // policies that are left out, being too many
 }
 
 // PolicyStatus is a policy that STEER records name.
@@ -34,18 +33,21 @@ type PolicyNode struct {
 	Targets []PolicyNode `json:"targets"`
 }
 
-// maxTreeNodes bounds the tree of one policy as it is told; a page of more
-// helps nobody.
-const maxTreeNodes = 500
+// What is told at most: a page of more helps nobody, and the trees of many
+// policies take time that questions need.
+const (
+	maxTreeNodes = 500 // of one policy
+	maxTrees     = 200
+)
 
 // policies returns the state of all policies in use.
 func (s *Server) policies() any {
 	l := s.live.Load()
-	return Policies{policiesStatus(l.Loaded, l.state.Health.Load())}
+	return policiesStatus(l.Loaded, l.state.Health.Load())
 }
 
-func policiesStatus(l *Loaded, snap *health.Snapshot) []PolicyStatus {
-	out := []PolicyStatus{}
+func policiesStatus(l *Loaded, snap *health.Snapshot) Policies {
+	out := Policies{Policies: []PolicyStatus{}}
 	at := map[*policy.Policy]int{}
 	for _, z := range l.bound {
 		for i, p := range z.Policies {
@@ -54,15 +56,19 @@ func policiesStatus(l *Loaded, snap *health.Snapshot) []PolicyStatus {
 			}
 			n, known := at[p]
 			if !known {
-				n = len(out)
+				n = len(at)
 				at[p] = n
-				out = append(out, policyStatus(p, snap))
+				if n < maxTrees {
+					out.Policies = append(out.Policies, policyStatus(p, snap))
+				}
 			}
-			if name := z.Steers[i].Owner.String(); !slices.Contains(out[n].Names, name) {
-				out[n].Names = append(out[n].Names, name)
+			if n < maxTrees {
+				told := &out.Policies[n]
+				told.Names = append(told.Names, z.Steers[i].Owner.String())
 			}
 		}
 	}
+	out.Left = max(0, len(at)-maxTrees)
 	return out
 }
 
@@ -82,6 +88,7 @@ func policyNode(v policy.View, left *int) PolicyNode {
 	*left--
 	out := PolicyNode{Kind: v.Spec.Kind.String(), Name: v.Spec.Name, Notes: v.Spec.Modifiers(), Up: v.Up, Targets: []PolicyNode{}}
 	for _, k := range v.Kids {
+		fits := *left > 0
 		node := policyNode(k.View, left)
 		node.Taken = k.Taken
 		if k.Rule != nil {
@@ -90,7 +97,7 @@ func policyNode(v policy.View, left *int) PolicyNode {
 		if v.Spec.Kind == policy.KindWeighted {
 			node.Weight = &k.Weight
 		}
-		if *left >= 0 {
+		if fits {
 			out.Targets = append(out.Targets, node)
 		}
 	}

@@ -167,8 +167,11 @@ func eval[T any](t *tab, js string) T {
 // text returns what is to be read within an element.
 func (t *tab) text(selector string) string {
 	t.Helper()
-	return eval[string](t, fmt.Sprintf("document.querySelector(%q).innerText", selector))
+	return plainSpaces(eval[string](t, fmt.Sprintf("document.querySelector(%q).innerText", selector)))
 }
+
+// plainSpaces makes spaces at which no line breaks plain ones.
+func plainSpaces(s string) string { return strings.ReplaceAll(s, "\u00a0", " ") }
 
 // says fails the test if an element does not hold a text.
 func (t *tab) says(selector string, texts ...string) {

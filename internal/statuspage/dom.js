@@ -76,7 +76,7 @@ function tick() {
   }
 }
 
-const percent = x => x > 0 && x < 0.005 ? '<1 %' : x < 1 && x > 0.995 ? '>99 %' : Math.round(100 * x) + ' %';
+const percent = x => (x > 0 && x < 0.005 ? '<1' : x < 1 && x > 0.995 ? '>99' : Math.round(100 * x)) + '\u00a0%';
 const plural = (n, one, many = one + 's') => n + ' ' + (n === 1 ? one : many);
 
 // shorten shows the first items of a long list, and a button for the others.

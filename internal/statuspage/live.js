@@ -1,7 +1,7 @@
 // The loop: asks every few seconds, draws, and says when the server is lost.
 
 const every = 3000, patience = 8000;
-let status = null, policies = [], lostSince = 0, timer = 0, asking = false;
+let status = null, policies = [], left = 0, wait = every, lostSince = 0, timer = 0, asking = false;
 
 async function get(path) {
   const r = await fetch(path, { headers: { Accept: 'application/json' }, cache: 'no-store', signal: AbortSignal.timeout(patience) });
@@ -18,10 +18,12 @@ async function poll() {
   if (asking || document.hidden) return;
   asking = true;
   clearTimeout(timer);
+  const began = Date.now();
   try {
     const [s, p] = await Promise.all([get('/api/v1/status'), get('/api/v1/policies')]);
     status = s;
     policies = p.policies;
+    left = p.left;
     lostSince = 0;
     rehearse();
   } catch (e) {
@@ -30,7 +32,9 @@ async function poll() {
   }
   asking = false;
   draw();
-  timer = setTimeout(poll, every);
+  // A server with very much to tell is asked less often.
+  wait = Math.max(every, 5 * (Date.now() - began));
+  timer = setTimeout(poll, lostSince ? every : wait);
 }
 
 // rehearse asks who is served where: at once when another question is put,
@@ -121,7 +125,7 @@ function draw() {
     sites = drawSites(status);
     drawChoices(policies, status.sites || []);
     drawMap(status.sites || []);
-    drawPolicies(policies, status);
+    drawPolicies(policies, left, status);
     drawConfig(status.config);
     drawTransitions(status.transitions || []);
     drawAbout(status);

@@ -57,8 +57,10 @@ function equalEarth([lat, lon]) {
     -t * (1.340264 - 0.081106 * u + v * (0.000893 + 0.003796 * u)) * scale];
 }
 
+const most = 300; // sites on the map and in the form
+
 function drawPlaces(sites) {
-  fill($('places'), sites.filter(s => s.location).map(s => ({ name: s.name, at: s.location, gone: !s.up || asked.down.includes(s.name) })), s => s.name, s => {
+  fill($('places'), sites.filter(s => s.location).slice(0, most).map(s => ({ name: s.name, at: s.location, gone: !s.up || asked.down.includes(s.name) })), s => s.name, s => {
     const [x, y] = equalEarth(s.at), left = x > 820;
     const dot = h('circle', { cx: x.toFixed(0), cy: y.toFixed(0), r: 13, class: s.gone && 'gone' });
     if (!s.gone) dot.style.fill = colourOf(s.name);
@@ -74,7 +76,8 @@ function drawChoices(policies, sites) {
   if (select.value !== asked.policy) select.value = asked.policy;
   const chosen = policies.find(p => p.policy === asked.policy), names = chosen ? chosen.names : [];
   $('names').textContent = names.length ? 'answers ' + names.slice(0, 4).join(', ') + (names.length > 4 ? ` and ${names.length - 4} more` : '') : '';
-  fill($('downs'), sites.map(s => s.name), n => n, name => {
+  $('downs-left').textContent = sites.length > most ? `and ${sites.length - most} more: geodns simulate --down SITE` : '';
+  fill($('downs'), sites.slice(0, most).map(s => s.name), n => n, name => {
     const box = h('input', { type: 'checkbox', value: name });
     box.checked = asked.down.includes(name);
     return h('label', null, box, ' ', name);

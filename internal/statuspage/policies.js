@@ -17,12 +17,13 @@ function treeNode(node, site) {
 
 const ifAllDown = { serve: 'all sites are answered as if they were up', fallback: 'the ordinary records at the name are answered', nodata: 'no address is answered', servfail: 'SERVFAIL is answered' };
 
-function drawPolicies(policies, status) {
+function drawPolicies(policies, left, status) {
+  $('policies-left').textContent = left ? `and ${plural(left, 'more policy', 'more policies')}` : '';
   const states = new Map((status.sites || []).map(s => [s.name, siteState(s, overridesOf(status, s.name))]));
   const site = name => states.get(name) || { kind: 'up', words: '' };
   // The words of a site are part of what is drawn, so they are part of the item.
   const words = n => n.kind === 'site' ? [site(n.name).words] : n.targets.flatMap(words);
-  fill($('policies'), policies.slice(0, 100).map(p => ({ p, words: words(p.tree) })), x => x.p.policy, ({ p }) => h('article', { class: 'card tree' },
+  fill($('policies'), policies.map(p => ({ p, words: words(p.tree) })), x => x.p.policy, ({ p }) => h('article', { class: 'card tree' },
     h('h3', null, p.policy.length > 120 ? 'written in the zone' : p.policy),
     h('p', { class: 'dim' }, `answers ${p.names.slice(0, 5).join(', ')}${p.names.length > 5 ? ` and ${p.names.length - 5} more` : ''}`),
     !p.tree.up && h('p', { class: 'error' }, `Nothing is up: ${ifAllDown[p.all_down] || p.all_down}.`),

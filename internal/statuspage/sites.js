@@ -56,7 +56,7 @@ function sparkline(recent) {
     h('title', null, words), h('path', { d: line }), h('path', { class: 'fail', d: fails }));
 }
 
-const ms = v => v >= 100 ? Math.round(v) + ' ms' : v >= 10 ? v.toFixed(1) + ' ms' : v.toFixed(2) + ' ms';
+const ms = v => v >= 100 ? Math.round(v) + '\u00a0ms' : v.toFixed(v >= 10 ? 1 : 2) + '\u00a0ms';
 
 function probes(site) {
   const rows = [];
