@@ -68,6 +68,8 @@ type batch struct {
 	send    [batchSize]mmsghdr
 	sendIov [batchSize]unix.Iovec
 	replies [batchSize][]byte
+
+	ahead [batchSize][]byte // what was received, for Preparer
 }
 
 // newBatch returns a batch for a socket; control messages are read and written
@@ -158,6 +160,14 @@ const (
 	portZero
 	notUnicast
 )
+
+// all returns the octets of the first n datagrams received.
+func (b *batch) all(n int) [][]byte {
+	for i := range n {
+		b.ahead[i] = b.packets[i][:min(b.recv[i].len, maxDatagram)]
+	}
+	return b.ahead[:n]
+}
 
 // at returns the i-th datagram received.
 func (b *batch) at(i int) datagram {

@@ -24,6 +24,15 @@ type Handler interface {
 	Answer(worker int, packet []byte, from netip.AddrPort, tcp bool, now uint32, out []byte) []byte
 }
 
+// Preparer is a Handler that is told of all queries of a batch before it is
+// asked for the answers one by one.
+type Preparer interface {
+	// Prepare sees the packets as they came, in the order of the answers, those
+	// that will be dropped among them. It keeps none and writes to none. The
+	// worker is as for Answer.
+	Prepare(worker int, packets [][]byte)
+}
+
 // TCPShards is how many queries that came over TCP are answered at the same
 // time. An answer takes microseconds and is written without holding a shard,
 // so that a few are plenty.

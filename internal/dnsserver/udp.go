@@ -90,6 +90,9 @@ func (s *Server) askHandler(u *udpSocket, b *batch, n int, h Handler) int {
 	silent, replies := 0, 0
 	lane := &s.lanes[u.worker]
 	lane.mu.Lock()
+	if p, ok := h.(Preparer); ok && n > 1 {
+		p.Prepare(u.worker, b.all(n))
+	}
 	for i := range n {
 		d := b.at(i)
 		if d.fate != handOn {

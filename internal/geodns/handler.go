@@ -58,6 +58,11 @@ func (h *handler) Answer(worker int, packet []byte, from netip.AddrPort, tcp boo
 	return reply
 }
 
+// Prepare implements dnsserver.Preparer.
+func (h *handler) Prepare(worker int, packets [][]byte) {
+	h.workers[worker].responder.Prepare(h.state.Load(), packets)
+}
+
 // record counts an outcome once.
 func (h *handler) record(worker int, tcp bool, o *answer.Outcome) {
 	if o.Verdict == dnswire.Drop {

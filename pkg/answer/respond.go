@@ -5,6 +5,7 @@ import (
 
 	"github.com/geodns-vipd/geodns/pkg/dnswire"
 	"github.com/geodns-vipd/geodns/pkg/policy"
+	"github.com/geodns-vipd/geodns/pkg/zone"
 )
 
 // Responder holds the scratch memory of one worker; reuse makes a reply cost no
@@ -22,6 +23,7 @@ type Responder struct {
 	input  policy.Input
 	choice policy.Choice
 	chain  chain
+	ahead  zone.Ahead
 	lower  [dnswire.MaxName]byte
 	ede    *dnswire.EDE // why steering leaves the name without an answer; nil mostly
 	trace  *trace       // nil on the wire

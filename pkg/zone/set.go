@@ -11,7 +11,8 @@ import (
 type Set struct {
 	list   []*Zone
 	zones  map[dnswire.Name]*Zone
-	labels int // of the longest origin
+	labels int  // of the longest origin
+	large  bool // one of them has many names
 }
 
 // NewSet returns the set of the given zones. Of two with the same origin the
@@ -20,6 +21,7 @@ func NewSet(zones []*Zone) *Set {
 	s := &Set{list: slices.Clone(zones), zones: make(map[dnswire.Name]*Zone, len(zones))}
 	for _, z := range zones {
 		s.zones[z.Origin] = z
+		s.large = s.large || z.count >= manyNames
 		s.labels = max(s.labels, z.Origin.NumLabels())
 	}
 	return s
