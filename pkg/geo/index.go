@@ -147,6 +147,27 @@ func (ix *Index) Ranges() iter.Seq2[Range, *Place] {
 	}
 }
 
+// CountryRange is a run of IPv4 addresses as numbers, both ends included.
+type CountryRange struct{ First, Last uint32 }
+
+// Countries4 yields all IPv4 addresses in order, cut into ranges of one country
+// each; "" is none known. It costs much less than [Index.Ranges].
+func (ix *Index) Countries4() iter.Seq2[CountryRange, string] {
+	return func(yield func(CountryRange, string) bool) {
+		r, begin := &ix.v4, 0
+		for i := range r.starts {
+			of := ix.places.recs[r.refs[begin]].country
+			if i+1 < len(r.starts) && ix.places.recs[r.refs[i+1]].country == of {
+				continue
+			}
+			if !yield(CountryRange{uint32(r.starts[begin]), uint32(r.last(i))}, of.String()) {
+				return
+			}
+			begin = i + 1
+		}
+	}
+}
+
 func yieldRanges[A address[A]](places *placeSet, r *ranges[A], yield func(Range, *Place) bool) bool {
 	var p Place
 	for i, start := range r.starts {

@@ -46,15 +46,15 @@ func Sample(ix *geo.Index, n int) *Population { return sample(ix, n, nil) }
 // sample is Sample with the weights of the countries given; nil: by addresses.
 func sample(ix *geo.Index, n int, weights map[string]float64) *Population {
 	sizes := map[string]uint64{}
-	for r, p := range ranges4(ix) {
-		sizes[p.Country] += size(r)
+	for r, country := range ranges4(ix) {
+		sizes[country] += size(r)
 	}
 	if len(sizes) > 1 || weights != nil {
 		delete(sizes, "")
 	}
 	p := newStrata(sizes, n, weights)
-	for r, place := range ranges4(ix) {
-		if s := p.of[place.Country]; s != nil {
+	for r, country := range ranges4(ix) {
+		if s := p.of[country]; s != nil {
 			s.take(r)
 		}
 	}
@@ -111,11 +111,11 @@ func newStrata(sizes map[string]uint64, n int, weights map[string]float64) *stra
 }
 
 // take takes the clients that fall into a range.
-func (s *stratum) take(r geo.Range) {
+func (s *stratum) take(r geo.CountryRange) {
 	end := s.gone + size(r)
 	for uint64(s.next) < end && len(s.Clients) < s.many {
 		offset := uint64(s.next) - s.gone
-		s.Clients = append(s.Clients, Client{plus(r.First, uint32(offset)), s.Weight / float64(s.many)})
+		s.Clients = append(s.Clients, Client{address(r.First + uint32(offset)), s.Weight / float64(s.many)})
 		n := float64(len(s.Clients))
 		s.next = max(s.next, (n+s.rand.Float64())*s.stretch)
 	}
@@ -133,29 +133,23 @@ func (p *strata) population() *Population {
 
 // ranges4 yields the IPv4 ranges where clients can be: not networks for
 // multicast and special uses, which a database may fill too.
-func ranges4(ix *geo.Index) iter.Seq2[geo.Range, *geo.Place] {
-	return func(yield func(geo.Range, *geo.Place) bool) {
-		for r, p := range ix.Ranges() {
-			if !r.First.Is4() || r.First.As4()[0] >= 224 {
+func ranges4(ix *geo.Index) iter.Seq2[geo.CountryRange, string] {
+	const last = 224<<24 - 1
+	return func(yield func(geo.CountryRange, string) bool) {
+		for r, country := range ix.Countries4() {
+			if r.First > last {
 				return
 			}
-			if last := netip.AddrFrom4([4]byte{223, 255, 255, 255}); last.Less(r.Last) {
-				r.Last = last
-			}
-			if !yield(r, p) {
+			r.Last = min(r.Last, last)
+			if !yield(r, country) {
 				return
 			}
 		}
 	}
 }
 
-func number(a netip.Addr) uint32 {
-	b := a.As4()
-	return binary.BigEndian.Uint32(b[:])
-}
+func size(r geo.CountryRange) uint64 { return uint64(r.Last) - uint64(r.First) + 1 }
 
-func size(r geo.Range) uint64 { return uint64(number(r.Last)) - uint64(number(r.First)) + 1 }
-
-func plus(a netip.Addr, n uint32) netip.Addr {
-	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, number(a)+n)))
+func address(n uint32) netip.Addr {
+	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, n)))
 }

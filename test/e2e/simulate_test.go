@@ -192,6 +192,7 @@ func TestSimulateIsWhatHappens(t *testing.T) {
 	for _, n := range steeredNames {
 		after[n.name] = askAll(t, s, n.name, clients)
 	}
+	fromHealth(t, s, dir)
 	for _, of := range []struct {
 		name   string
 		result *simulate.Result
@@ -202,6 +203,22 @@ func TestSimulateIsWhatHappens(t *testing.T) {
 		}
 		for _, p := range of.result.Policies {
 			judgePolicy(t, of.name, &p, of.many, clients, before[p.Names[0]], after[p.Names[0]])
+		}
+	}
+}
+
+// fromHealth simulates from the health of the server, in which s0 is down: made
+// by the server, and from files with a change that changes nothing.
+func fromHealth(t *testing.T, s *server, dir string) {
+	t.Helper()
+	for _, change := range []string{"--drain=s1=0", "--set=policies.stick.weighted.s1=3"} {
+		out, code := command(t, dir, "simulate", "-c", filepath.Join(dir, "geodns.yaml"), "--server", "http://"+s.admin, change, "--policy", "stick", "--json")
+		var r simulate.Result
+		if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 || len(r.Policies) != 1 {
+			t.Fatalf("%s: code %d: %v\n%s", change, code, err, out)
+		}
+		if p := r.Policies[0]; p.Moved != 0 || p.Before["s0"] != 0 || p.Before["s1"] < 0.7 {
+			t.Errorf("%s: before %v, %v moved", change, p.Before, p.Moved)
 		}
 	}
 }
