@@ -31,6 +31,7 @@ func Pair(a, b *Config) diag.List {
 			p.alone(w, a)
 		}
 	}
+	p.groups()
 	return tidy(p.diags)
 }
 
