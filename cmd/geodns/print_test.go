@@ -78,7 +78,7 @@ func TestStatusOfANodeThatIsNotWell(t *testing.T) {
 	} {
 		for _, asJSON := range []bool{false, true} {
 			f := clientFlags{json: asJSON}
-			ok, err := f.printStatus(&strings.Builder{}, node{reply: json.RawMessage(c.reply)})
+			ok, err := f.printStatus(&strings.Builder{}, node{reply: json.RawMessage(c.reply)}, false)
 			if ok != c.ok || (err != nil) != c.fails {
 				t.Errorf("%.20s: ok = %v, err = %v", c.reply, ok, err)
 			}

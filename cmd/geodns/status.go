@@ -20,6 +20,7 @@ import (
 
 func statusCommand() *cobra.Command {
 	var f clientFlags
+	var top bool
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show sites, addresses and checks of a running server, since when, and the last error",
@@ -29,6 +30,7 @@ could not be reached or refused its last reload, else 0.`,
 		Args: cli.Args(cobra.NoArgs),
 	}
 	f.add(cmd)
+	cmd.Flags().BoolVar(&top, "top", false, "also show which blocks of clients asked most in the last full minute")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		nodes, err := f.ask(cmd.Context(), func(ctx context.Context, c *control.Client) (json.RawMessage, error) {
 			return c.Status(ctx)
@@ -41,7 +43,7 @@ could not be reached or refused its last reload, else 0.`,
 			if len(nodes) > 1 && !f.json {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s== %s\n", strings.Repeat("\n", min(i, 1)), n.server)
 			}
-			ok, err := f.printStatus(cmd.OutOrStdout(), n)
+			ok, err := f.printStatus(cmd.OutOrStdout(), n, top)
 			if err != nil {
 				fmt.Fprintf(cmd.ErrOrStderr(), "geodns: %s: %v\n", n.server, err)
 			}
@@ -57,7 +59,7 @@ could not be reached or refused its last reload, else 0.`,
 
 // printStatus prints what a server answered; it reports false if the server is
 // not well.
-func (f *clientFlags) printStatus(w io.Writer, n node) (ok bool, err error) {
+func (f *clientFlags) printStatus(w io.Writer, n node, top bool) (ok bool, err error) {
 	if n.err != nil {
 		return false, n.err
 	}
@@ -70,7 +72,25 @@ func (f *clientFlags) printStatus(w io.Writer, n node) (ok bool, err error) {
 		return st.Config.OK, err
 	}
 	printStatusTable(w, st, time.Now())
+	if top {
+		printTop(w, st.Top)
+	}
 	return st.Config.OK, nil
+}
+
+// printTop prints which blocks of clients asked most.
+func printTop(w io.Writer, top []geodns.TopStatus) {
+	if len(top) == 0 {
+		fmt.Fprintln(w, "\nno queries in the last full minute")
+		return
+	}
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "CLIENTS\tQUERIES/S\tSHARE")
+	for _, e := range top {
+		fmt.Fprintf(t, "%s\t%.4g\t%.1f%%\n", e.Block, e.QueriesPerSecond, 100*e.Share)
+	}
+	t.Flush()
 }
 
 func printStatusTable(w io.Writer, st geodns.Status, now time.Time) {

@@ -26,6 +26,7 @@ type handler struct {
 // sharing a cache line.
 type worker struct {
 	responder answer.Responder
+	talkers   talkers
 	turn      rrl.Turn
 	entry     querylog.Entry        // scratch of logQuery
 	left      int                   // queries until the next one that is logged
@@ -45,6 +46,11 @@ func newHandler(workers int, count *metrics.Counters) *handler {
 // of the health.
 func (h *handler) Answer(worker int, packet []byte, from netip.AddrPort, tcp bool, now uint32, out []byte) []byte {
 	req := answer.Request{From: from, TCP: tcp, Now: now}
+	if t := &h.workers[worker].talkers; t.left > 0 {
+		t.left--
+	} else {
+		t.count(from.Addr(), now)
+	}
 	st := h.state.Load()
 	reply, o := h.workers[worker].responder.Answer(st, packet, req, out)
 	h.record(worker, tcp, &o)

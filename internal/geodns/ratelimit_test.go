@@ -140,3 +140,18 @@ func TestALimitedAnswerAllocatesNothing(t *testing.T) {
 		t.Error("limited answers are not counted")
 	}
 }
+
+func TestALoggedQueryAllocatesNothing(t *testing.T) {
+	r := newRated(t)
+	r.limiter.Store(nil)
+	s := Server{Config: config.Geodns{Log: config.Log{Queries: "nowhere", QueriesSample: 1}}}
+	r.queries = s.newQueryLog(1)
+	m := new(dns.Msg)
+	m.SetQuestion("www.example.com.", dns.TypeA)
+	packet, _ := m.Pack()
+	out := make([]byte, 0, 4096)
+	from := netip.MustParseAddrPort("198.51.100.7:4321")
+	if n := testing.AllocsPerRun(200, func() { r.Answer(0, packet, from, false, r.now, out) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

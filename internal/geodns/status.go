@@ -22,6 +22,7 @@ type Status struct {
 
 	Overrides   []OverrideStatus   `json:"overrides"`
 	Transitions []TransitionStatus `json:"transitions"` // the last ones, newest first
+	Top         []TopStatus        `json:"top"`         // who asked most in the last full minute
 }
 
 // DatabaseStatus describes a geo database.
@@ -96,6 +97,7 @@ func (s *Server) status(ctx context.Context) Status {
 		out.Zones = append(out.Zones, ZoneStatus{z.Origin.String(), z.Serial, z.Records, len(z.Steers)})
 	}
 	out.State = s.keeper.status()
+	out.Top = s.handler.top(time.Now())
 	out.Overrides = []OverrideStatus{}
 	s.checker.do(ctx, func(context.Context) {
 		now := time.Now()

@@ -58,6 +58,7 @@ var coreArrows = map[string][]string{
 	"pkg/keepalived": {"pkg/diag"},
 	"pkg/zone":       {"pkg/dnswire", "pkg/diag"},
 	"pkg/rrl":        {"pkg/dnswire"},
+	"pkg/toplist":    {},
 	"pkg/querylog":   {"pkg/answer", "pkg/dnswire"},
 	"pkg/policy":     {"pkg/geo", "pkg/health", "pkg/diag", "pkg/dnswire"},
 	"pkg/steering":   {"pkg/policy", "pkg/geo", "pkg/health", "pkg/diag", "pkg/yamlpos"},
