@@ -14,6 +14,7 @@ import (
 	"github.com/geodns-vipd/geodns/internal/watch"
 	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/health"
+	"github.com/geodns-vipd/geodns/pkg/policy"
 )
 
 const (
@@ -251,14 +252,25 @@ func (s *Server) number(l *live) {
 		z.Slot = s.metrics.ZoneBase(z.Origin.String())
 		slots := make([][]uint32, len(z.Policies))
 		for i, p := range z.Policies {
-			slots[i] = make([]uint32, p.Sites().Len())
-			for _, name := range sitesOf(p.Spec()) {
+			names := sitesOf(p.Spec())
+			slots[i] = make([]uint32, slotsFor(p.Sites(), names))
+			for _, name := range names {
 				site, _ := p.Sites().Find(name)
 				slots[i][site] = s.metrics.AnswerSlot(p.Spec().String(), name)
 			}
 		}
 		z.AnswerSlots = slots
 	}
+}
+
+// slotsFor returns how long a table by site must be for the named ones.
+func slotsFor(sites *policy.Sites, names []string) int {
+	n := 0
+	for _, name := range names {
+		site, _ := sites.Find(name)
+		n = max(n, int(site)+1)
+	}
+	return n
 }
 
 // forgetGone drops the series of sites, addresses and checks that are not there

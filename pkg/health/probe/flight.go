@@ -30,7 +30,7 @@ type flight struct {
 
 // mostKept bounds what is kept of one answer. Only a body in very small chunks
 // is longer before its 64 KiB are full; the blocking client sees to that one.
-const mostKept = MaxHeaders + MaxBody + 64<<10
+const mostKept = MaxHeaders + MaxBody
 
 // launch begins a probe.
 func (l *Loop) launch(job Job) {

@@ -5,10 +5,13 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/geodns-vipd/geodns/pkg/health"
 )
@@ -142,5 +145,82 @@ func TestLean(t *testing.T) {
 		if got := Lean(c.prober); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
+	}
+}
+
+// TestLoopCostsLittle holds the line for those with thousands of checks a
+// second. Most of the time is the kernel's, for a connection and its end; the
+// bound is far from what a quiet machine measures, some 60 µs.
+func TestLoopCostsLittle(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
+	const (
+		probes = 4000
+		batch  = 40
+		most   = 300 * time.Microsecond // CPU time for each
+	)
+	port, _ := webServer(t)
+	p := newHTTP(t, HTTPConfig{Port: port, Body: "ok"})
+	l, out, _ := runLoop(t, batch)
+	next := manyTargets()
+	jobs := make([]Job, batch)
+	before := cpuTime()
+	for range probes / batch {
+		for i := range jobs {
+			jobs[i] = Job{health.Key{Addr: next()}, p, 10 * time.Second}
+		}
+		l.Start(jobs...)
+		for range jobs {
+			if o := <-out; o.Result.Verdict != health.Pass {
+				t.Fatal(resultText(o.Result))
+			}
+		}
+	}
+	each := (cpuTime() - before) / probes
+	t.Logf("%v of CPU time for each probe", each)
+	if each > most {
+		t.Errorf("%v of CPU time for each probe, want at most %v", each, most)
+	}
+}
+
+// TestWaitingProbeIsSmall: a target that does not answer costs a few hundred
+// bytes, not a stack and buffers. The listener takes connections and leaves them
+// in its queue, so that nothing of the server is counted.
+func TestWaitingProbeIsSmall(t *testing.T) {
+	const (
+		probes = 1000
+		most   = 1000 // bytes
+	)
+	fd := boundSocket(t, unix.AF_INET, loop4)
+	if err := unix.Listen(fd, probes); err != nil {
+		t.Fatal(err)
+	}
+	p := newHTTP(t, HTTPConfig{Port: socketPort(t, fd)})
+	l, out, stop := runLoop(t, probes)
+	jobs := make([]Job, probes)
+	for i := range jobs {
+		jobs[i] = Job{health.Key{Addr: loop4}, p, time.Minute}
+	}
+	inUse := func() int {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc + m.StackInuse)
+	}
+	before, descriptors := inUse(), openDescriptors(t)
+	l.Start(jobs...)
+	for openDescriptors(t) < descriptors+probes {
+		time.Sleep(time.Millisecond)
+	}
+	after := inUse()
+	stop()
+	for range probes {
+		wantResult(t, "stopped", (<-out).Result, "no verdict: stopped while waiting for headers")
+	}
+	each := (after - before) / probes
+	t.Logf("%d bytes for each probe that waits", each)
+	if each > most {
+		t.Errorf("%d bytes for each probe that waits, want at most %d", each, most)
 	}
 }
