@@ -8,7 +8,7 @@ import (
 
 // Preparing changes no answer, whatever the packets are, and makes no garbage.
 func TestPrepareChangesNoAnswer(t *testing.T) {
-	w := load(t, costZone+"$GENERATE 1-65536 host$ A 192.0.2.1\n")
+	w := load(t, costZone+"$GENERATE 1-20000 host$ A 192.0.2.1\n")
 	if !w.state.Zones.Large() {
 		t.Fatal("the zone is not large")
 	}
