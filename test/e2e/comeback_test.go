@@ -79,7 +79,9 @@ func TestFailBackOverTheWire(t *testing.T) {
 	eventually(t, notice, "iad has all", func() bool { return is("www", 2)() && is("man", 2)() })
 	sites[0].be(well)
 	sites[1].be(well)
-	eventually(t, notice, "they are held", func() bool { return s.metric(`geodns_site_held{site="fra"}`)+s.metric(`geodns_site_held{site="ams"}`) == 2 })
+	eventually(t, notice, "they are held", func() bool {
+		return s.metric(`geodns_site_held{site="fra"}`)+s.metric(`geodns_site_held{site="ams"}`) == 2
+	})
 	held := time.Now()
 	eventually(t, 6*time.Second, "fra is let in", is("www", 0))
 	if took := time.Since(held); took < 2*time.Second {
@@ -109,7 +111,9 @@ func TestGuardOverTheWire(t *testing.T) {
 		"zones/steering.yaml": fmt.Sprintf("checks:\n  web: {http: {port: %d}, interval: 200ms}\nsites:\n  a: {addresses: [%v], check: web}\n  b: {addresses: [%v], check: web}\n  c: {addresses: [%v], check: web}\npolicies:\n  web: {all: [a, b, c], guard: {min_sites: 2}}\n  alt: {all: [a, b, c]}\n",
 			sites[0].addr.Port(), sites[0].ip(), sites[1].ip(), sites[2].ip()),
 	}))
-	count := func(name string) int { return len(addresses(dial(t, "udp", s.addr()).must(t, query(name+".example.com", 1, netip.Prefix{})))) }
+	count := func(name string) int {
+		return len(addresses(dial(t, "udp", s.addr()).must(t, query(name+".example.com", 1, netip.Prefix{}))))
+	}
 	sites[0].be(stopped)
 	eventually(t, notice, "a is out", func() bool { return count("www") == 2 })
 	out, code := command(t, s.dir, "drain", "c")
