@@ -53,9 +53,6 @@ func from(a string) func(*rowPacket) {
 func to(a string) func(*rowPacket) {
 	return func(r *rowPacket) { r.dst = netip.MustParseAddr(a) }
 }
-func listed(text ...string) func(*rowPacket) {
-	return func(r *rowPacket) { r.forged.vips = vips(text...) }
-}
 func weak(form string) func(*rowPacket) {
 	return func(r *rowPacket) { r.priority, r.sum = 50, form }
 }

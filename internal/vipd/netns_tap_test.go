@@ -1,6 +1,7 @@
 package vipd_test
 
 import (
+	"context"
 	bin "encoding/binary"
 	"io"
 	"net"
@@ -222,7 +223,9 @@ func (l *lab) hardware(n string) net.HardwareAddr {
 // if there is none.
 func (n *node) metric(name string) float64 {
 	n.t.Helper()
-	client := http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", n.socket) }, DisableKeepAlives: true}}
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", n.socket)
+	}, DisableKeepAlives: true}}
 	res, err := client.Get("http://vipd/metrics")
 	if err != nil {
 		n.t.Fatal(err)

@@ -80,7 +80,7 @@ func (p *GRPC) attempt(a *attempt) error {
 		}),
 		grpc.WithAuthority(p.authority(a)), grpc.WithNoProxy(), grpc.WithDisableServiceConfig(), grpc.WithDisableRetry(), grpc.WithUserAgent(defaultUserAgent),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxGRPCMessage)), grpc.WithMaxHeaderListSize(MaxHeaders),
-		grpc.WithReadBufferSize(4<<10), grpc.WithWriteBufferSize(4<<10), grpc.WithSharedWriteBuffer(true),
+		grpc.WithReadBufferSize(4<<10), grpc.WithWriteBufferSize(4<<10),
 	)
 	if err != nil {
 		return &ownError{err.Error()}
