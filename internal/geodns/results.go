@@ -79,6 +79,13 @@ func (c *checker) finish(r keyedResult) (changed bool) {
 	}
 	if s.index < 0 {
 		s.started = time.Time{}
+		if s.due.Before(r.res.At) {
+			// The probe outlasted the interval, by as much as its timeout was
+			// noticed late. The next starts at once, and the interval counts
+			// from there: lateness must not add up while a target hangs, only
+			// to be made good by probes that are too close when it is back.
+			s.due = r.res.At
+		}
 		heap.Push(&c.queue, s)
 	}
 	return c.step(r)

@@ -114,14 +114,7 @@ func failAndRecover(t *testing.T, s *server, sites []*site, m manner, phase time
 		})
 	back, wrongBack := measure(t, s, "back", sites[0].ip(), func() { sites[0].be(well) },
 		func(p pace) (least, most time.Duration) {
-			least = time.Duration(p.rise-1)*p.interval - calm
-			if m == hanging && p.timeout == p.interval {
-				// Each probe ran into its timeout, and the next was late by as
-				// much as that was noticed late: they catch up, so that the
-				// first two that pass can be closer than an interval.
-				least -= p.interval
-			}
-			return least, p.upWithin()
+			return time.Duration(p.rise-1)*p.interval - calm, p.upWithin()
 		})
 	return away + back, wrongAway || wrongBack
 }
