@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // find returns the processes that match now.
@@ -57,6 +58,23 @@ func (p *Process) matchesCommand(pid int) bool {
 		return false
 	}
 	return p.matchesParams(argv[1:])
+}
+
+// matchesAfterExec is [Process.matches] for a process that was one of those wanted:
+// while it executes a program anew, as servers do to upgrade, the kernel has no
+// command line of it for some microseconds, and that is no reason to fail over.
+func (p *Process) matchesAfterExec(pid int) bool {
+	for range 5 {
+		data, err := os.ReadFile(p.file(pid, "cmdline"))
+		if err != nil || !p.alive(pid) {
+			return false
+		}
+		if len(data) > 0 {
+			return p.matches(pid)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return false
 }
 
 // matchesParams compares parameters: all of them, the first ones, or the first

@@ -1,6 +1,7 @@
 package track
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -122,15 +123,31 @@ func TestFilePrepare(t *testing.T) {
 	}
 }
 
+// sleeper starts a process that is called name, and returns when /proc knows it
+// by that name: Start returns as soon as exec can no longer fail, which is
+// before the kernel has written down the new command line.
+func sleeper(t *testing.T, name string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("sleep", "3600")
+	cmd.Args[0] = name
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	line := fmt.Sprintf("/proc/%d/cmdline", cmd.Process.Pid)
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if data, _ := os.ReadFile(line); bytes.HasPrefix(data, []byte(name)) {
+			return cmd
+		}
+	}
+	t.Fatalf("%s never named the process %s", line, name)
+	return nil
+}
+
 func TestProcess(t *testing.T) {
 	run := func() *exec.Cmd {
-		cmd := exec.Command("sleep", "3600")
-		cmd.Args[0] = "vipd-track-test"
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		cmd := sleeper(t, "vipd-track-test")
 		go cmd.Wait()
-		t.Cleanup(func() { cmd.Process.Kill() })
 		return cmd
 	}
 	first := run()
@@ -163,11 +180,7 @@ func TestProcess(t *testing.T) {
 
 // A process whose parent does not ask for it stays in /proc as a zombie.
 func TestZombieIsNoProcess(t *testing.T) {
-	cmd := exec.Command("sleep", "3600")
-	cmd.Args[0] = "vipd-track-zombie"
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd := sleeper(t, "vipd-track-zombie")
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	onThread := false
 	p := &Process{Name: "svc", Args: []string{"vipd-track-zombie", "3600"}, Match: "exact", Quorum: 1, QuorumMax: -1,

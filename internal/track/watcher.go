@@ -82,7 +82,7 @@ func (w *watcher) scan() {
 	defer func() { w.took = time.Since(began) }()
 	running := w.p.find()
 	for pid := range w.held {
-		if !slices.Contains(running, pid) {
+		if !slices.Contains(running, pid) && !w.p.matchesAfterExec(pid) {
 			w.drop(pid)
 		}
 	}
