@@ -8,6 +8,7 @@ package machine
 
 import (
 	"bufio"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -25,6 +26,7 @@ func Ask(cfg *keepalived.Config) keepalived.Facts {
 	f := keepalived.Facts{
 		Programs: map[string]keepalived.Program{},
 		Files:    map[string]keepalived.File{},
+		Numbers:  map[string]keepalived.NumberFile{},
 		Users:    map[string]bool{},
 		Groups:   map[string]bool{},
 		Tables:   tables("/etc/iproute2", "/usr/share/iproute2", "/usr/lib/iproute2"),
@@ -35,6 +37,9 @@ func Ask(cfg *keepalived.Config) keepalived.Facts {
 	}
 	for _, path := range cfg.SecretFiles() {
 		f.Files[path] = file(path)
+	}
+	for _, path := range cfg.NumberFiles() {
+		f.Numbers[path] = numberFile(path)
 	}
 	users, groups := cfg.UserNames()
 	for _, name := range users {
@@ -111,6 +116,32 @@ func file(path string) keepalived.File {
 		return keepalived.File{}
 	}
 	return keepalived.File{Exists: true, Readable: info.Mode()&0o004 != 0}
+}
+
+// numberFile reads the file of a track_file. Of one that never ends, such as a
+// device or a pipe, it reads nothing.
+func numberFile(path string) keepalived.NumberFile {
+	var n keepalived.NumberFile
+	if dir, err := os.Stat(filepath.Dir(path)); err == nil {
+		n.Folder = dir.IsDir()
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return n
+	}
+	n.Exists, n.Dir = true, info.IsDir()
+	if !info.Mode().IsRegular() {
+		return n
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return n
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, 64))
+	n.Opens = err == nil
+	_, n.Number = keepalived.FileNumber(data)
+	return n
 }
 
 // TableID returns the number of a named routing table.

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/geodns-vipd/geodns/pkg/keepalived"
 )
 
 func TestProgram(t *testing.T) {
@@ -87,5 +89,29 @@ func TestFile(t *testing.T) {
 	os.Chmod(path, 0o644)
 	if f := file(path); !f.Readable {
 		t.Errorf("0644: %+v", f)
+	}
+}
+
+func TestNumberFile(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"number": " 12 \nmore\n", "word": "twelve\n", "empty": ""} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	there := keepalived.NumberFile{Folder: true, Exists: true, Opens: true}
+	number := there
+	number.Number = true
+	for name, want := range map[string]keepalived.NumberFile{
+		"number":    number,
+		"word":      there,
+		"empty":     there,
+		"gone":      {Folder: true},
+		".":         {Folder: true, Exists: true, Dir: true},
+		"none/gone": {},
+	} {
+		if got := numberFile(filepath.Join(dir, name)); got != want {
+			t.Errorf("%s: got %+v, want %+v", name, got, want)
+		}
 	}
 }

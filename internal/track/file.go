@@ -1,7 +1,6 @@
 package track
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,10 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/geodns-vipd/geodns/pkg/keepalived"
 )
 
 // filePoll is how often a file is read where no event of its folder told of a
@@ -99,12 +99,11 @@ func (f *File) read() News {
 		n.Text = "cannot be read, counts as 0"
 		return n
 	}
-	word, _, _ := bytes.Cut(bytes.TrimSpace(data), []byte("\n"))
-	v, err := strconv.ParseInt(string(bytes.TrimSpace(word)), 10, 32)
-	if err != nil {
+	v, ok := keepalived.FileNumber(data)
+	if !ok {
 		n.Text = "holds no number, counts as 0"
 		return n
 	}
-	n.Up, n.Value = true, int(v)
+	n.Up, n.Value = true, v
 	return n
 }

@@ -349,6 +349,10 @@ func (d *decoder) trackFile(n *node) {
 		switch c.keyword() {
 		case "file":
 			d.text(c, &f.Path)
+			f.pathPos = c.pos()
+			if len(c.words) > 1 {
+				f.pathPos = c.words[1].pos
+			}
 		case "weight":
 			d.weight(c, 1<<31-1, &f.Weight, &f.Reverse)
 		case "init_file":

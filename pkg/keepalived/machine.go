@@ -9,13 +9,15 @@ import (
 )
 
 // Facts is what [CheckMachine] is told about a machine. Whoever fills it asks
-// [Config.Programs], [Config.SecretFiles] and [Config.UserNames] what to look
-// up; a thing that was not looked up counts as fine.
+// [Config.Programs], [Config.SecretFiles], [Config.NumberFiles] and
+// [Config.UserNames] what to look up; a thing that was not looked up counts as
+// fine.
 type Facts struct {
 	Interfaces []Interface
-	Programs   map[string]Program // by Argv[0] of a command
-	Files      map[string]File    // by path: token and key files
-	Users      map[string]bool    // by name: whether the user is known
+	Programs   map[string]Program    // by Argv[0] of a command
+	Files      map[string]File       // by path: token and key files
+	Numbers    map[string]NumberFile // by path: those of track_file
+	Users      map[string]bool       // by name: whether the user is known
 	Groups     map[string]bool
 	Tables     map[string]bool // names of routing tables; nil: not looked up
 	Root       bool            // vipd runs as root
@@ -44,12 +46,6 @@ type Program struct {
 	// Writable is the path of the file or folder on the way to it that
 	// somebody other than root may write; "" is none.
 	Writable string
-}
-
-// File is a file that vipd reads.
-type File struct {
-	Exists   bool
-	Readable bool // to others than its owner
 }
 
 // DefaultScriptUser is the user that scripts run as if it exists and
@@ -88,6 +84,7 @@ func CheckMachine(cfg *Config, facts Facts) diag.List {
 	m.routes()
 	m.commands()
 	m.secrets()
+	m.trackFiles()
 	if cfg.Compat {
 		m.leaveOut()
 	}
@@ -276,55 +273,6 @@ func (m *machine) routes() {
 			rule(r)
 		}
 	}
-}
-
-// secrets checks the files with tokens and keys.
-func (m *machine) secrets() {
-	for _, s := range m.cfg.secretFiles() {
-		f, known := m.facts.Files[s.path]
-		switch {
-		case !known:
-		case !f.Exists && s.what == "key": // ReadKeys tells
-		case !f.Exists:
-			m.diags.Errorf(s.pos, "the file with the "+s.what, "there is no file %s", s.path)
-		case f.Readable:
-			m.diags.Warnf(s.pos, "chmod 600 "+s.path, "everybody on this machine can read %s", s.path)
-		}
-	}
-}
-
-type secretFile struct {
-	path, what string
-	pos        diag.Pos
-}
-
-func (c *Config) secretFiles() []secretFile {
-	var out []secretFile
-	for _, v := range c.Instances {
-		for _, f := range v.FloatingIPs {
-			if f.TokenFile != "" {
-				out = append(out, secretFile{f.TokenFile, "token", f.Pos})
-			}
-		}
-		if v.Auth.HMAC == nil {
-			continue
-		}
-		for _, k := range v.Auth.HMAC.Keys {
-			if k.File != "" {
-				out = append(out, secretFile{k.File, "key", k.Pos})
-			}
-		}
-	}
-	return out
-}
-
-// SecretFiles returns the paths of token and key files.
-func (c *Config) SecretFiles() []string {
-	var out []string
-	for _, s := range c.secretFiles() {
-		out = append(out, s.path)
-	}
-	return out
 }
 
 // trimmed cuts a message's list of words to what a line can hold.

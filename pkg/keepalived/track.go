@@ -1,6 +1,8 @@
 package keepalived
 
 import (
+	"bytes"
+	"strconv"
 	"time"
 
 	"github.com/geodns-vipd/geodns/pkg/diag"
@@ -91,6 +93,16 @@ type TrackFile struct {
 	InitValue int
 	Overwrite bool // even if the file exists
 	Pos       diag.Pos
+
+	pathPos diag.Pos
+}
+
+// FileNumber returns the number that the file of a track_file holds in its
+// first line. ok is false if that is no whole number of 32 bits.
+func FileNumber(data []byte) (n int, ok bool) {
+	line, _, _ := bytes.Cut(bytes.TrimSpace(data), []byte("\n"))
+	v, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 10, 32)
+	return int(v), err == nil
 }
 
 // Command is a program and its arguments, never a shell line.
