@@ -145,3 +145,48 @@ func FuzzConvert(f *testing.F) {
 		}
 	})
 }
+
+// Whatever a file holds: no panic, mistakes with a place within it, and of what
+// is read without a mistake as many elements as the standard library finds.
+func FuzzRead(f *testing.F) {
+	for _, name := range []string{"records.json", "checks.json"} {
+		data, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	for _, text := range []string{
+		`{"CidrBlocks": [{"CidrBlock": "10.0.0.0/8", "LocationName": "x"}]}`, `{"HealthChecks": [], "IsTruncated": true}`, `{"HealthChecks": [],} {}`,
+		`{"HealthChecks": null}`, `{"ResourceRecordSets": [{"TTL": -1}]}`, `{"ResourceRecordSets": [null, {}], "x": [{"y": 1}]} {"HealthChecks": [{}]}`, "{", "[]",
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var in Input
+		list := in.Read("f", data)
+		for _, d := range list {
+			if d.Pos.File != "f" || d.Pos.Line < 1 || d.Pos.Line > 1+strings.Count(string(data), "\n") || d.Pos.Col < 1 || d.Pos.Col > 1+len(data) {
+				t.Errorf("%q: %s stands outside of the file", data, d)
+			}
+		}
+		if len(list) > 0 || !json.Valid(data) { // several documents in one file have no oracle here
+			return
+		}
+		if strings.Count(string(data), `"ResourceRecordSets"`) > 1 || strings.Count(string(data), `"HealthChecks"`) > 1 {
+			return // of keys that stand twice the library keeps the last
+		}
+		var all map[string]json.RawMessage
+		if err := json.Unmarshal(data, &all); err != nil {
+			t.Fatalf("%q was taken: %v", data, err)
+		}
+		count := func(key string) (n int) {
+			var list []json.RawMessage
+			_ = json.Unmarshal(all[key], &list)
+			return len(list)
+		}
+		if r, c := count("ResourceRecordSets"), count("HealthChecks"); r != len(in.records) || c != len(in.checks) {
+			t.Errorf("%q: %d records and %d checks, want %d and %d", data, len(in.records), len(in.checks), r, c)
+		}
+	})
+}
