@@ -1,7 +1,7 @@
 package geodns
 
 import (
-	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/geodns-vipd/geodns/pkg/answer"
@@ -16,7 +16,7 @@ import (
 // sites, what is probed, and the policies compiled so far. It lasts until one
 // of them changes, so that a reload of a zone compiles only what is new in it.
 type generation struct {
-	files    []steering.File
+	files    []fileSum
 	index    *geo.Index // nil if the databases could not be opened
 	config   *steering.Config
 	sites    *policy.Sites
@@ -42,12 +42,12 @@ type compiledPolicy struct {
 
 // generation returns the one that was, if neither files nor databases changed.
 // One with errors is never kept.
-func (l *loader) generation(files []steering.File, index *geo.Index) *generation {
-	if g := l.gen; g != nil && g.index == index && sameFiles(g.files, files) {
+func (l *loader) generation(files []steering.File, sums []fileSum, index *geo.Index) *generation {
+	if g := l.gen; g != nil && g.index == index && slices.Equal(g.files, sums) {
 		g.used, g.roots = map[string]*compiledPolicy{}, nil
 		return g
 	}
-	g := &generation{files: files, index: index, used: map[string]*compiledPolicy{}}
+	g := &generation{files: sums, index: index, used: map[string]*compiledPolicy{}}
 	g.config, g.findings = steering.Parse(files)
 	g.sites = g.config.NewSites()
 	var findings diag.List
@@ -69,18 +69,6 @@ func (l *loader) generation(files []steering.File, index *geo.Index) *generation
 
 // good reports whether what was bound in this generation may be kept.
 func (g *generation) good() bool { return g.index != nil && !g.findings.HasErrors() }
-
-func sameFiles(a, b []steering.File) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i].Name != b[i].Name || !bytes.Equal(a[i].Data, b[i].Data) {
-			return false
-		}
-	}
-	return true
-}
 
 // bind resolves and compiles the policy of every STEER record of z. Of a zone
 // that is unchanged in an unchanged generation everything is kept.

@@ -81,6 +81,8 @@ func (h *handler) record(worker int, tcp bool, o *answer.Outcome) {
 	}
 	h.count.Query(worker, base, uint16(o.Type), uint16(o.RCode), tcp)
 	if o.Steer >= 0 && o.Site >= 0 {
-		h.count.Inc(worker, o.SteerZone.AnswerSlots[o.Steer][o.Site])
+		if slot, ok := o.SteerZone.AnswerSlots[o.Steer].At(o.Site); ok {
+			h.count.Inc(worker, slot)
+		}
 	}
 }

@@ -7,7 +7,7 @@
 package geodns
 
 import (
-	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"sync"
@@ -51,7 +51,7 @@ func Load(cfg config.Geodns) (*Loaded, diag.List) { return new(loader).load(cfg)
 type loader struct {
 	databases databases
 	zones     zoneCache
-	steering  []steering.File                                // of the last attempt
+	steering  []fileSum                                      // of the last attempt
 	gen       *generation                                    // nil before the first good one
 	edit      func([]steering.File) ([]steering.File, error) // changes what was read; nil: nothing
 
@@ -65,6 +65,21 @@ func (l *loader) lastWatched() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.watched
+}
+
+// fileSum is what a file was when it was read. Its text itself would cost
+// megabytes where there are tens of thousands of sites.
+type fileSum struct {
+	name string
+	sum  [sha256.Size]byte
+}
+
+func sumsOf(files []steering.File) []fileSum {
+	out := make([]fileSum, len(files))
+	for i, f := range files {
+		out[i] = fileSum{f.Name, sha256.Sum256(f.Data)}
+	}
+	return out
 }
 
 func (l *loader) load(cfg config.Geodns) (*Loaded, diag.List) {
@@ -83,8 +98,8 @@ func (l *loader) load(cfg config.Geodns) (*Loaded, diag.List) {
 		}
 		inv.steering = edited
 	}
-	l.steering = inv.steering
-	g := l.generation(inv.steering, index)
+	l.steering = sumsOf(inv.steering)
+	g := l.generation(inv.steering, l.steering, index)
 	list = append(list, g.findings...)
 	out.Steering, out.Sites, out.targets = g.config, g.sites, g.targets
 	zones, broken := l.loadZones(inv.zones, out, &list)
@@ -119,7 +134,7 @@ func (l *loader) load(cfg config.Geodns) (*Loaded, diag.List) {
 // unchanged reports whether what was read last is still what the files hold.
 func (l *loader) unchanged() bool {
 	for _, f := range l.steering {
-		if data, err := os.ReadFile(f.Name); err != nil || !bytes.Equal(data, f.Data) {
+		if data, err := os.ReadFile(f.name); err != nil || sha256.Sum256(data) != f.sum {
 			return false
 		}
 	}

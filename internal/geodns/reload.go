@@ -12,6 +12,7 @@ import (
 	"github.com/geodns-vipd/geodns/internal/daemon"
 	"github.com/geodns-vipd/geodns/internal/metrics"
 	"github.com/geodns-vipd/geodns/internal/watch"
+	"github.com/geodns-vipd/geodns/pkg/answer"
 	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/health"
 	"github.com/geodns-vipd/geodns/pkg/policy"
@@ -245,32 +246,31 @@ func lines(list diag.List) []string {
 // the slots by which they are counted. What is kept from the generation before
 // has them already, and is being answered from.
 func (s *Server) number(l *live) {
+	slots := map[*policy.Policy]*answer.Slots{} // many names may be steered by one policy
 	for _, z := range l.bound {
 		if z.AnswerSlots != nil {
 			continue
 		}
 		z.Slot = s.metrics.ZoneBase(z.Origin.String())
-		slots := make([][]uint32, len(z.Policies))
+		z.AnswerSlots = make([]*answer.Slots, len(z.Policies))
 		for i, p := range z.Policies {
-			names := sitesOf(p.Spec())
-			slots[i] = make([]uint32, slotsFor(p.Sites(), names))
-			for _, name := range names {
-				site, _ := p.Sites().Find(name)
-				slots[i][site] = s.metrics.AnswerSlot(p.Spec().String(), name)
+			if slots[p] == nil {
+				slots[p] = s.slotsOf(p)
 			}
+			z.AnswerSlots[i] = slots[p]
 		}
-		z.AnswerSlots = slots
 	}
 }
 
-// slotsFor returns how long a table by site must be for the named ones.
-func slotsFor(sites *policy.Sites, names []string) int {
-	n := 0
-	for _, name := range names {
-		site, _ := sites.Find(name)
-		n = max(n, int(site)+1)
+// slotsOf returns the slots by which the answers of a policy are counted.
+func (s *Server) slotsOf(p *policy.Policy) *answer.Slots {
+	names := sitesOf(p.Spec())
+	of := make([]answer.SlotOf, 0, len(names))
+	for i, slot := range s.metrics.AnswerSlots(p.Spec().String(), names) {
+		site, _ := p.Sites().Find(names[i])
+		of = append(of, answer.SlotOf{Site: site, Slot: slot})
 	}
-	return n
+	return answer.NewSlots(of)
 }
 
 // forgetGone drops the series of sites, addresses and checks that are not there

@@ -18,9 +18,10 @@ const maxChunks = 1024
 type Counters struct {
 	workers []shard
 
-	mu    sync.Mutex
-	next  uint32
-	known map[string]uint32
+	mu      sync.Mutex
+	next    uint32
+	known   map[string]uint32
+	answers map[string]map[string]uint32 // by policy and site
 }
 
 // shard is the memory of one worker. Chunks are only ever added, so a counter
@@ -32,7 +33,7 @@ type shard struct {
 
 // newCounters returns counters for workers 0 to n-1.
 func newCounters(n int) *Counters {
-	return &Counters{workers: make([]shard, n), known: map[string]uint32{}}
+	return &Counters{workers: make([]shard, n), known: map[string]uint32{}, answers: map[string]map[string]uint32{}}
 }
 
 // reserve returns the first of n consecutive slots for key, the same ones at
@@ -43,6 +44,13 @@ func (c *Counters) reserve(key string, n uint32) uint32 {
 	if slot, ok := c.known[key]; ok {
 		return slot
 	}
+	slot := c.add(n)
+	c.known[key] = slot
+	return slot
+}
+
+// add returns the first of n new slots; c.mu must be held.
+func (c *Counters) add(n uint32) uint32 {
 	slot := c.next
 	c.next += n
 	if c.next > maxChunks*chunkSize {
@@ -57,7 +65,6 @@ func (c *Counters) reserve(key string, n uint32) uint32 {
 			}
 		}
 	}
-	c.known[key] = slot
 	return slot
 }
 

@@ -43,7 +43,7 @@ func TestQueriesAreMergedOverWorkers(t *testing.T) {
 		m.Query(worker, base, 12345, 99, true)
 	}
 	m.Dropped(1)
-	m.Inc(0, m.AnswerSlot("web", "fra"))
+	m.Inc(0, m.AnswerSlots("web", []string{"fra"})[0])
 	text := scrape(t, m)
 	wantLine(t, text, `geodns_queries_total{rcode="NOERROR",type="A",zone="example.com."} 2`)
 	wantLine(t, text, `geodns_queries_total{rcode="other",type="other",zone="example.com."} 2`)
@@ -56,7 +56,7 @@ func TestSlotsAreStable(t *testing.T) {
 	c := newCounters(1)
 	first := c.ZoneBase("a.")
 	for range 10000 {
-		c.AnswerSlot("p", strings.Repeat("s", int(c.next%7)+1))
+		c.AnswerSlots("p", []string{strings.Repeat("s", int(c.next%7)+1)})
 	}
 	if again := c.ZoneBase("a."); again != first {
 		t.Errorf("got slot %d, then %d", first, again)
@@ -126,7 +126,7 @@ func TestSitesAreUpWhileAnAddressIs(t *testing.T) {
 func TestLabelsOfAnyBytes(t *testing.T) {
 	m := New(1, "v1")
 	m.Query(0, m.ZoneBase("\xff."), 1, 0, false)
-	m.Inc(0, m.AnswerSlot("a\x00b", "\xff"))
+	m.Inc(0, m.AnswerSlots("a\x00b", []string{"\xff"})[0])
 	text := scrape(t, m)
 	wantLine(t, text, "geodns_queries_total{rcode=\"NOERROR\",type=\"A\",zone=\"\uFFFD.\"} 1")
 	wantLine(t, text, "geodns_answers_total{policy=\"a\uFFFDb\",site=\"\uFFFD\"} 1")

@@ -52,13 +52,12 @@ func lookup(index *[lookupSize]uint8, n uint16) uint32 {
 const outside = ""
 
 const (
-	zonePrefix   = "zone\x00"
-	answerPrefix = "answer\x00"
-	udpKey       = "transport\x00udp"
-	tcpKey       = "transport\x00tcp"
-	droppedKey   = "dropped"
-	rateDropKey  = "rate\x00drop"
-	rateSlipKey  = "rate\x00slip"
+	zonePrefix  = "zone\x00"
+	udpKey      = "transport\x00udp"
+	tcpKey      = "transport\x00tcp"
+	droppedKey  = "dropped"
+	rateDropKey = "rate\x00drop"
+	rateSlipKey = "rate\x00slip"
 )
 
 // ZoneBase returns the number by which questions for a zone are counted.
@@ -66,10 +65,28 @@ func (c *Counters) ZoneBase(zone string) uint32 {
 	return c.reserve(zonePrefix+label(zone), uint32(len(typeLabels)*len(rcodeLabels)))
 }
 
-// AnswerSlot returns the number by which answers of a policy with a site are
-// counted.
-func (c *Counters) AnswerSlot(policy, site string) uint32 {
-	return c.reserve(answerPrefix+label(policy)+"\x00"+label(site), 1)
+// AnswerSlots returns the numbers by which answers of a policy with each of the
+// given sites are counted, in their order.
+func (c *Counters) AnswerSlots(policy string, sites []string) []uint32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	policy = label(policy)
+	known := c.answers[policy]
+	if known == nil {
+		known = make(map[string]uint32, len(sites))
+		c.answers[policy] = known
+	}
+	out := make([]uint32, len(sites))
+	for i, site := range sites {
+		site = label(site)
+		slot, ok := known[site]
+		if !ok {
+			slot = c.add(1)
+			known[site] = slot
+		}
+		out[i] = slot
+	}
+	return out
 }
 
 // label returns s as the value of a label, which must be UTF-8 and here holds
@@ -147,20 +164,40 @@ func (c *Counters) Collect(ch chan<- prometheus.Metric) {
 	send(descLimited, slotRateDrop, true, "drop")
 	send(descLimited, slotRateSlip, true, "slip")
 	for key, slot := range c.snapshot() {
-		if zone, ok := strings.CutPrefix(key, zonePrefix); ok {
-			for t := range typeLabels {
-				for r := range rcodeLabels {
-					send(descQueries, slot+uint32(t*len(rcodeLabels)+r), false, zone, typeLabels[t], rcodeLabels[r])
-				}
-			}
-		} else if rest, ok := strings.CutPrefix(key, answerPrefix); ok {
-			policy, site, _ := strings.Cut(rest, "\x00")
-			send(descAnswers, slot, true, policy, site)
+		zone, ok := strings.CutPrefix(key, zonePrefix)
+		if !ok {
+			continue
 		}
+		for t := range typeLabels {
+			for r := range rcodeLabels {
+				send(descQueries, slot+uint32(t*len(rcodeLabels)+r), false, zone, typeLabels[t], rcodeLabels[r])
+			}
+		}
+	}
+	for _, a := range c.answered() {
+		send(descAnswers, a.slot, true, a.policy, a.site)
 	}
 }
 
-// snapshot returns the slots by key.
+// answerSlot is where the answers of a policy with a site are counted.
+type answerSlot struct {
+	policy, site string
+	slot         uint32
+}
+
+func (c *Counters) answered() []answerSlot {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []answerSlot
+	for policy, sites := range c.answers {
+		for site, slot := range sites {
+			out = append(out, answerSlot{policy, site, slot})
+		}
+	}
+	return out
+}
+
+// snapshot returns the slots of all but answers by key.
 func (c *Counters) snapshot() map[string]uint32 {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -55,9 +55,9 @@ type Zone struct {
 	// same order; nil if no site carries anything.
 	Carried []*Carried
 	// Slot and AnswerSlots are numbers that the caller counts by; this package
-	// only carries them. AnswerSlots is indexed by steer and by site.
+	// only carries them. AnswerSlots are in the order of Zone.Steers.
 	Slot        uint32
-	AnswerSlots [][]uint32
+	AnswerSlots []*Slots
 }
 
 // carried returns what the sites of a STEER record carry beside addresses, or

@@ -38,7 +38,7 @@ func (b *builder) add(spec *Spec, depth int, around int32) int32 {
 	}
 	n.trickle = uint32(math.Round(spec.Trickle * (1 << 16) / 100))
 	if n.trickle > 0 {
-		n.prefix = tricklePrefix(spec.key())
+		n.name = spec.key()
 	}
 	if spec.Kind == KindSite {
 		n.site = b.site(spec)
@@ -64,27 +64,34 @@ func (b *builder) site(spec *Spec) int32 {
 
 // kids appends the targets of a policy.
 func (b *builder) kids(spec *Spec, depth int, guard int32) []kid {
-	var kids []kid
+	if len(spec.Rules)+len(spec.Targets) == 0 {
+		return nil
+	}
+	numbers := b.p.sites.targetsBelow(spec)
+	kids := make([]kid, 0, len(spec.Rules)+len(spec.Targets))
 	for i := range spec.Rules {
 		r := &spec.Rules[i]
-		k := b.kid(spec, r.Use, depth, guard)
+		k := b.kid(spec, r.Use, numbers, depth, guard)
 		k.rule, k.strict = b.rule(r), r.Strict
 		kids = append(kids, k)
 	}
 	for _, t := range spec.Targets {
-		k := b.kid(spec, t.Spec, depth, guard)
+		k := b.kid(spec, t.Spec, numbers, depth, guard)
 		k.weight = t.Weight
 		if spec.Sticky {
-			k.sticky = stickyPrefix(t.Spec.key())
+			k.name = t.Spec.key()
 		}
 		kids = append(kids, k)
 	}
 	return kids
 }
 
-// kid appends one target of a policy.
-func (b *builder) kid(spec, child *Spec, depth int, guard int32) kid {
-	k := kid{target: b.p.sites.target(spec, child), site: noSite}
+// kid appends one target of a policy, whose targets have the given numbers.
+func (b *builder) kid(spec, child *Spec, numbers map[string]health.ID, depth int, guard int32) kid {
+	k := kid{target: noTarget, site: noSite}
+	if len(numbers) > 0 {
+		k.target = numbers[child.key()]
+	}
 	before := len(b.way)
 	if k.target != noTarget {
 		b.way = append(b.way, health.Target{Policy: spec.Name, Site: child.key()})
@@ -95,7 +102,7 @@ func (b *builder) kid(spec, child *Spec, depth int, guard int32) kid {
 		k.site = b.p.nodes[k.node].site
 	}
 	if k.target != noTarget {
-		k.gate = gatePrefix(child.key())
+		k.name = child.key()
 		if !slices.Contains(b.p.targets, k.target) {
 			b.p.targets = append(b.p.targets, k.target)
 		}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/geo"
@@ -32,7 +33,7 @@ type node struct {
 	near    int32 // index into Policy.near, of KindNearest
 	guard   int32 // the nearest guard above, or noGuard
 	trickle uint32
-	prefix  []byte // hashed for the trickle
+	name    string // hashed for the trickle
 	kids    []kid
 	spec    *Spec
 }
@@ -45,8 +46,15 @@ type kid struct {
 	weight uint32
 	strict bool
 	target health.ID // noTarget: it cannot be overridden
-	gate   []byte    // hashed for the share of target
-	sticky []byte    // hashed for the choice of a sticky policy
+	name   string    // hashed for the share of target and for the choice of a sticky policy; "" if neither is needed
+}
+
+// hashedName is the name by which a sticky policy chooses; of others "".
+func (k *kid) hashedName(n *node) string {
+	if !n.spec.Sticky {
+		return ""
+	}
+	return k.name
 }
 
 // noSite is the site of a target that is none.
@@ -137,6 +145,7 @@ func (c *Compiler) Compile(spec *Spec) (*Policy, diag.List) {
 	for i := range c.guards {
 		b.p.guards = append(b.p.guards, c.guards[i].Policy)
 	}
+	b.p.nodes, b.p.targets = slices.Clip(slices.Clone(b.p.nodes)), slices.Clip(slices.Clone(b.p.targets))
 	c.classify(b.p)
 	c.compiled = append(c.compiled, b.p)
 	return b.p, b.diags

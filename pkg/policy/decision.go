@@ -44,7 +44,7 @@ type item struct {
 	guard   int32    // of a site
 	lists   [][]item // one of a strict item and of a target, several of the others
 	weights []uint32 // of weighted and sticky
-	names   [][]byte // of sticky, and of trickle its own alone
+	names   []string // of sticky, and of trickle its own alone
 	of      *node    // of few
 	number  uint32   // of all: the most addresses; of trickle: its part; of few: how many are needed; of a target: its ID
 }
@@ -105,7 +105,7 @@ func (s *specialiser) node(at int32) []item {
 		if list := s.kid(k); len(list) > 0 {
 			all.lists = append(all.lists, list)
 			all.weights = append(all.weights, k.weight)
-			all.names = append(all.names, k.sticky)
+			all.names = append(all.names, k.hashedName(n))
 		}
 	}
 	if n.spec.MinHealthy > 1 && len(all.lists) > 0 {
@@ -166,7 +166,7 @@ func (s *specialiser) rules(n *node) []item {
 // nearest are.
 func (s *specialiser) first(n *node, all item) []item {
 	if n.trickle > 0 && len(all.lists) > 1 {
-		return []item{{kind: trickleItem, number: n.trickle, names: [][]byte{n.prefix}, lists: all.lists}}
+		return []item{{kind: trickleItem, number: n.trickle, names: []string{n.name}, lists: all.lists}}
 	}
 	var out []item
 	for _, list := range all.lists {
@@ -348,7 +348,7 @@ func appendList(b []byte, list []item) []byte {
 				b = binary.AppendUvarint(b, uint64(it.weights[i]))
 			}
 			if it.kind == stickyItem || it.kind == fewItem {
-				b = appendBytes(b, it.names[i])
+				b = appendText(b, it.names[i])
 			}
 			b = appendList(b, inner)
 		}
@@ -364,16 +364,16 @@ func (it *item) appendHead(b []byte) []byte {
 	}
 	switch it.kind {
 	case trickleItem:
-		b = appendBytes(b, it.names[0])
+		b = appendText(b, it.names[0])
 	case fewItem:
 		b = append(b, byte(it.of.kind))
 		b = binary.AppendUvarint(b, uint64(it.of.most()))
 		b = binary.AppendUvarint(b, uint64(it.of.trickle))
-		b = appendBytes(b, it.of.prefix)
+		b = appendText(b, it.of.name)
 	}
 	return b
 }
 
-func appendBytes(b, text []byte) []byte {
+func appendText(b []byte, text string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }

@@ -187,7 +187,7 @@ func (r *decisionReader) list() []item {
 				it.weights = append(it.weights, uint32(r.number()))
 			}
 			if it.kind == stickyItem || it.kind == fewItem {
-				it.names = append(it.names, r.bytes(r.number()))
+				it.names = append(it.names, string(r.bytes(r.number())))
 			}
 			it.lists = append(it.lists, r.list())
 		}
@@ -203,7 +203,7 @@ func (r *decisionReader) head(it *item) {
 	}
 	switch it.kind {
 	case trickleItem:
-		it.names = [][]byte{r.bytes(r.number())}
+		it.names = []string{string(r.bytes(r.number()))}
 	case fewItem:
 		r.bytes(1)
 		r.number()

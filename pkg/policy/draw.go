@@ -47,7 +47,7 @@ func (w *walk) stick(n *node, zero bool) int {
 		if lot == 0 {
 			continue
 		}
-		if cost := stickyCost(w.hash(k.sticky), lot); best < 0 || cost < least {
+		if cost := stickyCost(w.hash(forSticky, k.name), lot); best < 0 || cost < least {
 			best, least = i, cost
 		}
 	}

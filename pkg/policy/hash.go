@@ -15,11 +15,12 @@ const (
 	block6 = 56
 )
 
-// gatePrefix, tricklePrefix and stickyPrefix return what is hashed before the
-// client's network.
-func gatePrefix(name string) []byte    { return []byte("gate\x00" + name + "\x00") }
-func tricklePrefix(name string) []byte { return []byte("trickle\x00" + name + "\x00") }
-func stickyPrefix(name string) []byte  { return []byte(name + "\x00") }
+// What is hashed before a name, to tell its uses apart.
+const (
+	forGate    = "gate\x00"
+	forTrickle = "trickle\x00"
+	forSticky  = ""
+)
 
 // appendBlock appends the address of the client's network: 4 or 16 octets, the
 // host bits 0. A client without an address has none.
@@ -50,17 +51,18 @@ func blockBits(client netip.Addr) uint8 {
 	return 0
 }
 
-// hash returns SipHash-2-4 with the zero key of prefix and the client's
-// network.
-func (w *walk) hash(prefix []byte) uint64 {
-	w.out.hashIn = appendBlock(append(w.out.hashIn[:0], prefix...), w.in.Client)
+// hash returns SipHash-2-4 with the zero key of what the hash is for, a name, a
+// zero octet and the client's network.
+func (w *walk) hash(use, name string) uint64 {
+	in := append(append(w.out.hashIn[:0], use...), name...)
+	w.out.hashIn = appendBlock(append(in, 0), w.in.Client)
 	return dnswire.SipHash([16]byte{}, w.out.hashIn)
 }
 
 // place16 is the place of the client in a gate, of 65536: it is within when
 // that is below the gate's share. So a gate that opens lets the same clients
 // in first, and one that closes loses the same clients last.
-func (w *walk) place16(prefix []byte) uint32 { return uint32(w.hash(prefix) >> 48) }
+func (w *walk) place16(use, name string) uint32 { return uint32(w.hash(use, name) >> 48) }
 
 // stickyCost orders the targets of a sticky policy for a client: the one with
 // the least is taken. It is -ln(u)/weight, where the draft of rendezvous

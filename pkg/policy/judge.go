@@ -112,7 +112,7 @@ func (w *walk) kid(n *node, i int) verdict {
 		return w.judge(k.node)
 	}
 	e := w.consult(k.target)
-	if !w.mayBeServed(e, k.gate) {
+	if !w.mayBeServed(e, k.name) {
 		w.judged[k.node] = judgment{}
 		w.traceOverridden(n, i, e)
 		return down
@@ -166,7 +166,7 @@ func (w *walk) judgeFirst(n *node) judgment {
 // trickles reports whether the client is one of those that a failover node
 // sends to its second choice.
 func (w *walk) trickles(n *node) bool {
-	return n.trickle > 0 && !w.lastResort() && w.place16(n.prefix) < n.trickle
+	return n.trickle > 0 && !w.lastResort() && w.place16(forTrickle, n.name) < n.trickle
 }
 
 // judgeGeo takes the target of the first matching rule whose target is up. A

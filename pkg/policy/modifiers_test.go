@@ -149,11 +149,11 @@ func TestGatesMoveTheSameClients(t *testing.T) {
 // What is hashed is a contract with other nodes and with people who check it.
 func TestHashesAreThoseOfTheManual(t *testing.T) {
 	w := walk{in: &Input{Client: netip.MustParseAddr("192.0.2.77")}, out: &Choice{}}
-	gate, sticky := w.place16(gatePrefix("fra")), w.hash(stickyPrefix("fra"))
+	gate, sticky := w.place16(forGate, "fra"), w.hash(forSticky, "fra")
 	w.in.Client = netip.MustParseAddr("2001:db8:1:2ff::1")
-	got := fmt.Sprintf("%d %016x %016x", gate, sticky, w.hash(stickyPrefix("fra")))
+	got := fmt.Sprintf("%d %016x %016x", gate, sticky, w.hash(forSticky, "fra"))
 	w.in.Client = netip.MustParseAddr("2001:db8:1:200::2")
-	if want := fmt.Sprintf("%d %016x %016x", gate, sticky, w.hash(stickyPrefix("fra"))); got != want {
+	if want := fmt.Sprintf("%d %016x %016x", gate, sticky, w.hash(forSticky, "fra")); got != want {
 		t.Errorf("two clients of one /56: %s and %s", got, want)
 	}
 	const want = "62012 c9bc86ea6890785a 24fbd0aef6d2105f"

@@ -14,7 +14,7 @@ func (w *walk) consult(id health.ID) health.Entry {
 // mayBeServed reports whether the operator lets this client have a thing: not
 // one that is forced down or drained, and one with a share only to the clients
 // within it, as long as anything else is up.
-func (w *walk) mayBeServed(e health.Entry, gate []byte) bool {
+func (w *walk) mayBeServed(e health.Entry, name string) bool {
 	switch {
 	case w.manner == everything:
 		return true
@@ -24,7 +24,7 @@ func (w *walk) mayBeServed(e health.Entry, gate []byte) bool {
 		return true
 	}
 	w.hashed = true
-	within := w.place16(gate) < uint32(e.Share)
+	within := w.place16(forGate, name) < uint32(e.Share)
 	w.barred = w.barred || !within
 	return within
 }
@@ -45,7 +45,7 @@ func (w *walk) isUp(e health.Entry, lenient bool) bool {
 // although its checks fail.
 func (w *walk) judgeSite(n *node, s *Site) judgment {
 	site := w.consult(s.ID)
-	if !w.mayBeServed(site, s.gate) {
+	if !w.mayBeServed(site, s.Name) {
 		return judgment{}
 	}
 	lenient := w.lenient > 0
@@ -82,7 +82,7 @@ func (w *walk) siteUp(s *Site, site health.Entry, lenient bool) bool {
 // addressUp reports whether an address of a site that may be served is up: a
 // site that is forced up overrides the checks of its addresses.
 func (w *walk) addressUp(s *Site, site, e health.Entry, lenient bool) bool {
-	return w.mayBeServed(e, s.gate) && w.isUp(e, lenient || site.Forced == health.ForcedUp)
+	return w.mayBeServed(e, s.Name) && w.isUp(e, lenient || site.Forced == health.ForcedUp)
 }
 
 // lists reports whether the site has an address of the family.

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/geodns-vipd/geodns/pkg/health"
 )
@@ -34,8 +35,6 @@ type Site struct {
 	Addrs    []Address
 	Checks   []string
 	Location *Location // nil if not known
-
-	gate []byte // what is hashed before the client's network
 }
 
 // Sites are all sites of a configuration, and the targets of its named
@@ -43,10 +42,10 @@ type Site struct {
 type Sites struct {
 	list      []Site
 	byName    map[string]int32
-	addrs     int // how many different addresses there are
-	targets   []health.Subject
-	targetIDs map[childOf]health.ID
-	subjects  []health.Subject // made once: with tens of thousands of sites each copy counts
+	addrs     int                         // how many different addresses there are
+	subjects  []health.Subject            // made once: with tens of thousands of sites each copy counts
+	targets   []health.Subject            // the last of the subjects
+	targetsOf map[string][]health.Subject // those of each named policy
 }
 
 // NewSites numbers the sites and their addresses in the order given: each site
@@ -54,8 +53,13 @@ type Sites struct {
 // them come the direct children of the named policies, which an operator may
 // override one by one.
 func NewSites(specs []SiteSpec, named ...*Spec) *Sites {
-	s := &Sites{byName: make(map[string]int32, len(specs)), targetIDs: map[childOf]health.ID{}}
-	numbers := map[netip.Addr]int32{}
+	total := 0
+	for i := range specs {
+		total += len(specs[i].Addrs)
+	}
+	s := &Sites{list: make([]Site, 0, len(specs)), byName: make(map[string]int32, len(specs)), targetsOf: map[string][]health.Subject{}}
+	numbers := make(map[netip.Addr]int32, total)
+	addrs := make([]Address, 0, total) // those of all sites
 	var next health.ID
 	number := func() health.ID {
 		next++
@@ -66,21 +70,20 @@ func NewSites(specs []SiteSpec, named ...*Spec) *Sites {
 			panic("policy: NewSites: two sites named " + spec.Name)
 		}
 		site := Site{Name: spec.Name, ID: number(), Checks: spec.Checks, Location: spec.Location}
-		site.gate = gatePrefix(spec.Name)
 		for _, a := range spec.Addrs {
 			n, known := numbers[a]
 			if !known {
 				n = int32(len(numbers))
 				numbers[a] = n
 			}
-			site.Addrs = append(site.Addrs, Address{a, number(), n})
+			addrs = append(addrs, Address{a, number(), n})
 		}
+		site.Addrs = slices.Clip(addrs[len(addrs)-len(spec.Addrs):])
 		s.byName[spec.Name] = int32(len(s.list))
 		s.list = append(s.list, site)
 	}
 	s.addrs = len(numbers)
-	s.addTargets(named, next)
-	s.subjects = s.listSubjects()
+	s.listSubjects(named)
 	return s
 }
 
@@ -104,8 +107,15 @@ func (s *Sites) Find(name string) (int32, bool) {
 // same slice each time, which nobody may change.
 func (s *Sites) Subjects() []health.Subject { return s.subjects }
 
-func (s *Sites) listSubjects() []health.Subject {
-	out := make([]health.Subject, 0, len(s.list)+s.addrs+len(s.targets))
+func (s *Sites) listSubjects(named []*Spec) {
+	n := len(s.list)
+	for i := range s.list {
+		n += len(s.list[i].Addrs)
+	}
+	for _, p := range named {
+		n += len(p.Targets) + len(p.Rules)
+	}
+	out := make([]health.Subject, 0, n)
 	for i := range s.list {
 		site := &s.list[i]
 		whole := health.Subject{ID: site.ID, Site: site.Name}
@@ -117,5 +127,9 @@ func (s *Sites) listSubjects() []health.Subject {
 			out = append(out, health.Subject{ID: a.ID, Site: site.Name, Addr: a.Addr, Checks: site.Checks})
 		}
 	}
-	return append(out, s.targets...)
+	begin := len(out)
+	for _, p := range named {
+		out = s.addTargets(out, p)
+	}
+	s.subjects, s.targets = out, out[begin:]
 }

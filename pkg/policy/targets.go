@@ -6,38 +6,38 @@ import (
 	"github.com/geodns-vipd/geodns/pkg/health"
 )
 
-// childOf names a target of a named policy.
-type childOf struct{ policy, child string }
-
 // noTarget is the ID of a target that nobody can override: one of a policy
 // that was written in place.
 const noTarget = ^health.ID(0)
 
-// addTargets numbers the direct children of the named policies, in the order
-// given. A child that stands twice in one policy has one number.
-func (s *Sites) addTargets(named []*Spec, next health.ID) {
-	for _, p := range named {
-		for child := range p.children() {
-			key := childOf{p.Name, child.key()}
-			if _, known := s.targetIDs[key]; known {
-				continue
-			}
-			s.targetIDs[key] = next
-			s.targets = append(s.targets, health.Subject{ID: next, Policy: key.policy, Site: key.child})
-			next++
+// addTargets numbers the direct children of a named policy, in the order given,
+// and appends them to the subjects. A child that stands twice has one number.
+func (s *Sites) addTargets(subjects []health.Subject, p *Spec) []health.Subject {
+	begin := len(subjects)
+	known := map[string]bool{}
+	for child := range p.children() {
+		key := child.key()
+		if known[key] {
+			continue
 		}
+		known[key] = true
+		subjects = append(subjects, health.Subject{ID: health.ID(len(subjects)), Policy: p.Name, Site: key})
 	}
+	s.targetsOf[p.Name] = slices.Clip(subjects[begin:])
+	return subjects
 }
 
-// target returns the number of a child of a policy.
-func (s *Sites) target(p, child *Spec) health.ID {
+// targetsBelow returns the numbers of the children of a policy by their keys;
+// none if it was written in place.
+func (s *Sites) targetsBelow(p *Spec) map[string]health.ID {
 	if p.Name == "" {
-		return noTarget
+		return nil
 	}
-	if id, ok := s.targetIDs[childOf{p.Name, child.key()}]; ok {
-		return id
+	out := make(map[string]health.ID, len(s.targetsOf[p.Name]))
+	for _, t := range s.targetsOf[p.Name] {
+		out[t.Site] = t.ID
 	}
-	return noTarget
+	return out
 }
 
 // children yields the targets of a policy.

@@ -55,7 +55,7 @@ func (w *walk) clientIs(cond Condition) string {
 func (w *walk) traceSite(step int, n *node, j judgment) {
 	s := w.p.sites.At(n.site)
 	site := w.in.Health.At(s.ID)
-	reason := w.entryReason(s.ID, site, s.gate, w.lenient > 0)
+	reason := w.entryReason(s.ID, site, s.Name, w.lenient > 0)
 	listed := s.lists(w.in.Family)
 	if j.lenient && w.lenient == 0 {
 		reason = join(reason, "although its checks fail: kept in by the guard of "+w.guardName(n))
@@ -64,7 +64,7 @@ func (w *walk) traceSite(step int, n *node, j judgment) {
 		reason = join(reason, "it lists no "+w.in.Family.String()+" address and is judged by its others")
 	}
 	w.in.Trace.Steps[step].Reason = reason
-	if w.manner == everything || !w.mayBeServed(site, s.gate) || !w.isUp(site, j.lenient) {
+	if w.manner == everything || !w.mayBeServed(site, s.Name) || !w.isUp(site, j.lenient) {
 		return
 	}
 	for i := range s.Addrs {
@@ -78,7 +78,7 @@ func (w *walk) traceSite(step int, n *node, j judgment) {
 			verdict = up
 		}
 		w.add(Step{Kind: StepAddress, Name: a.Addr.String(), Verdict: verdict.String(),
-			Reason: w.entryReason(a.ID, e, s.gate, j.lenient)})
+			Reason: w.entryReason(a.ID, e, s.Name, j.lenient)})
 	}
 }
 
@@ -89,7 +89,7 @@ func (w *walk) guardName(n *node) string {
 
 // entryReason says what an entry holds beside plain up, and why. What the
 // client has in spite of it begins with although.
-func (w *walk) entryReason(id health.ID, e health.Entry, gate []byte, lenient bool) string {
+func (w *walk) entryReason(id health.ID, e health.Entry, name string, lenient bool) string {
 	var reason string
 	overruled := false
 	switch {
@@ -98,7 +98,7 @@ func (w *walk) entryReason(id health.ID, e health.Entry, gate []byte, lenient bo
 	case e.Forced != health.NotForced:
 		reason, overruled = "forced "+e.Forced.String(), w.manner == everything && e.Forced == health.ForcedDown
 	case e.Share < health.FullShare:
-		reason = w.gateReason(e.Share, gate)
+		reason = w.gateReason(e.Share, name)
 	}
 	if e.Forced == health.NotForced && e.Share > 0 {
 		switch {
@@ -115,12 +115,12 @@ func (w *walk) entryReason(id health.ID, e health.Entry, gate []byte, lenient bo
 }
 
 // gateReason says where the client stands in a gate.
-func (w *walk) gateReason(share uint16, gate []byte) string {
+func (w *walk) gateReason(share uint16, name string) string {
 	reason := fmt.Sprintf("%.3g %% of its clients", 100*float64(share)/health.FullShare)
 	if w.manner != byHealth {
 		return reason
 	}
-	at := w.place16(gate)
+	at := w.place16(forGate, name)
 	is := "is not one of them"
 	if at < uint32(share) {
 		is = "is one of them"
@@ -135,7 +135,7 @@ func (w *walk) traceOverridden(n *node, i int, e health.Entry) {
 		return
 	}
 	w.add(Step{Kind: StepTarget, Name: n.target(i), Verdict: down.String(),
-		Reason: join("in policy "+n.spec.String()+" alone", w.entryReason(n.kids[i].target, e, n.kids[i].gate, false))})
+		Reason: join("in policy "+n.spec.String()+" alone", w.entryReason(n.kids[i].target, e, n.kids[i].name, false))})
 }
 
 // traceOrder adds the step that says how far the sites of a nearest policy
@@ -177,7 +177,7 @@ func (w *walk) traceHealthy(step int, n *node, j judgment) {
 		s.Reason = fmt.Sprintf("fewer than %d of its targets are up", need)
 	}
 	if n.trickle > 0 && j.verdict == up && !w.lastResort() {
-		at := w.place16(n.prefix)
+		at := w.place16(forTrickle, n.name)
 		is := "not one of them"
 		if at < n.trickle {
 			is = "one of them"
@@ -195,7 +195,7 @@ func (w *walk) traceStick(n *node, zero bool, picked int) {
 	var places []string
 	for i := range n.kids {
 		if lot := w.lot(&n.kids[i], zero); lot > 0 {
-			cost := stickyCost(w.hash(n.kids[i].sticky), lot)
+			cost := stickyCost(w.hash(forSticky, n.kids[i].name), lot)
 			places = append(places, fmt.Sprintf("%s %.4g (weight %d)", n.target(i), cost, lot))
 		}
 	}
