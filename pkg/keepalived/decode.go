@@ -111,6 +111,7 @@ func (d *decoder) shaped(kind string, n *node) bool {
 	default:
 		d.diags.Warnf(n.pos(), k.why, "%s is not carried out", n.keyword())
 	}
+	d.foreign(n)
 	return false
 }
 
@@ -118,6 +119,11 @@ func (d *decoder) shaped(kind string, n *node) bool {
 // the block that it opens.
 func (d *decoder) unknown(kind string, n *node) {
 	d.unknownWord(kind, n)
+	d.leftOut(n)
+}
+
+// leftOut tells of the lines of a block that is not known.
+func (d *decoder) leftOut(n *node) {
 	for _, c := range n.children {
 		d.diags.Warnf(c.pos(), "", "%s is left out with %s", c.keyword(), n.label())
 	}

@@ -169,7 +169,7 @@ func index(tables map[string][]group) map[string]block {
 // blockKind returns the kind of the block that a keyword opens inside a block
 // of kind parent; "" if it opens none that is known.
 func blockKind(parent, word string) string {
-	k, ok := vocabulary[parent].words[word]
+	k, ok := wordsOf(parent).words[word]
 	if !ok || !k.block {
 		return ""
 	}
@@ -182,7 +182,7 @@ func blockKind(parent, word string) string {
 // nearest returns the word of a kind of block that was probably meant by an
 // unknown one: close in spelling, or one that starts with the other.
 func nearest(kind, word string) string {
-	names := vocabulary[kind].names
+	names := wordsOf(kind).names
 	if near := diag.Nearest(word, names); near != "" {
 		return near
 	}

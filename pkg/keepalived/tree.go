@@ -154,7 +154,7 @@ func (b *treeBuilder) missingBrace() {
 		return
 	}
 	// With words behind it, a list was meant to be on one line.
-	if k := vocabulary[b.top().kind].words[n.keyword()]; !k.block || k.list && len(n.words) > 1 {
+	if k := wordsOf(b.top().kind).words[n.keyword()]; !k.block || k.list && len(n.words) > 1 {
 		return
 	}
 	drop(b.diags, b.compat, n.pos(), "{ at the end of the line", "reads on as if it stood there", "%s without a {", n.label())
@@ -186,10 +186,10 @@ func (b *treeBuilder) endUnknown(n *node, pos diag.Pos) {
 // unknownBlock reports whether n, in the block around it, opens a block that
 // nobody knows. What vipd does not look into is none.
 func (b *treeBuilder) unknownBlock(around, n *node) bool {
-	if around.kind == "" || len(n.words) == 0 || around.kind != topLevel && vocabulary[around.kind].words == nil {
+	if around.kind == "" || len(n.words) == 0 || around.kind != topLevel && wordsOf(around.kind).words == nil {
 		return false
 	}
-	_, known := vocabulary[around.kind].words[n.keyword()]
+	_, known := wordsOf(around.kind).words[n.keyword()]
 	return !known
 }
 
