@@ -53,7 +53,7 @@ type conn struct {
 // it is closed again.
 func (l *tcpLoop) add(c *conn) bool {
 	e := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(c.fd)}
-	if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, c.fd, &e); err != nil {
+	if err := unix.EpollCtl(l.poll.fd, unix.EPOLL_CTL_ADD, c.fd, &e); err != nil {
 		l.srv.conns.remove(c)
 		reset(c.fd)
 		return false
@@ -157,7 +157,7 @@ func (l *tcpLoop) keep(c *conn, rest []byte, another bool) {
 		return
 	}
 	if another {
-		l.begun.add(c, time.Now())
+		l.begun.add(c, l.poll.now)
 	}
 }
 
@@ -168,7 +168,7 @@ func (l *tcpLoop) settle(c *conn) bool {
 		l.close(c)
 		return false
 	}
-	l.idle.add(c, time.Now())
+	l.idle.add(c, l.poll.now)
 	return true
 }
 
@@ -192,7 +192,7 @@ func (l *tcpLoop) write(c *conn, data []byte) (done bool) {
 		l.cut(c)
 		return false
 	}
-	l.unsent.add(c, time.Now())
+	l.unsent.add(c, l.poll.now)
 	return false
 }
 
@@ -220,7 +220,7 @@ func (l *tcpLoop) flush(c *conn) {
 // want says which event the loop waits for.
 func (l *tcpLoop) want(c *conn, events uint32) bool {
 	e := unix.EpollEvent{Events: events, Fd: int32(c.fd)}
-	return unix.EpollCtl(l.epoll, unix.EPOLL_CTL_MOD, c.fd, &e) == nil
+	return unix.EpollCtl(l.poll.fd, unix.EPOLL_CTL_MOD, c.fd, &e) == nil
 }
 
 // acceptable reports whether data may go on as a query: it has no length yet,
@@ -240,7 +240,7 @@ func (c *conn) exhausted(limit int) bool { return limit > 0 && c.queries >= limi
 // answers to out, each after its length, until out is long enough to be
 // written. It returns how many bytes of in it has used.
 func (l *tcpLoop) collect(c *conn, out, in []byte) (_ []byte, used int) {
-	now := uint32(time.Now().Unix())
+	now := uint32(l.poll.now.Unix())
 	for len(out) < writeEarly && !c.exhausted(l.srv.cfg.MaxQueriesPerConn) {
 		query, n := next(in[used:], l.srv.cfg.MaxQuery)
 		if n == 0 {

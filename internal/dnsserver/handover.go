@@ -33,7 +33,7 @@ func (s *Server) Detach() (out []Conn) {
 				continue
 			}
 			out = append(out, Conn{FD: c.fd, Received: c.in, queries: c.queries})
-			_ = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, c.fd, nil)
+			_ = unix.EpollCtl(l.poll.fd, unix.EPOLL_CTL_DEL, c.fd, nil)
 			l.forget(c)
 		}
 	})

@@ -16,14 +16,14 @@ const maxTurn = 4 * time.Millisecond
 // for without telling the scheduler; well below the 10 ms above.
 const oftenEnough = time.Millisecond
 
-// addProcessors raises GOMAXPROCS by one for each UDP worker and returns what
-// takes that back. A worker that waits in the kernel keeps the scheduler's
+// addProcessors raises GOMAXPROCS by one for each UDP worker and TCP loop and
+// returns what takes that back. A worker that waits in the kernel keeps the scheduler's
 // processor that it ran on only as long as another one is idle; otherwise the
 // monitor takes it away after 20 µs, wakes a thread to run nothing on it, and
 // the worker has to find one again at the next query. Once it is set, Go no
 // longer follows changes of the CPU quota of a cgroup.
 func (s *Server) addProcessors() (undo func()) {
-	n := len(s.udp)
+	n := len(s.udp) + len(s.runningLoops())
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n)
 	return func() { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) - n) }
 }

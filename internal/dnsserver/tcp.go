@@ -87,7 +87,7 @@ func (s *Server) openTCP(h Handler) (loops []*tcpLoop, err error) {
 	}
 	if err := errors.Join(errs...); err != nil {
 		for _, l := range loops {
-			l.file.Close()
+			l.poll.close()
 		}
 		return nil, err
 	}

@@ -3,34 +3,24 @@ package dnsserver
 import (
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// tcpLoop serves its share of the TCP connections from one goroutine. A
-// connection that waits costs its socket and one small structure: no goroutine
-// and no buffer.
-//
-// The loop waits for its own epoll descriptor by way of Go's poller, so that no
-// thread is held while nothing happens.
+// tcpLoop serves its share of the TCP connections from one goroutine, and one
+// thread, which waits in the kernel as those of UDP do. A connection that waits
+// costs its socket and one small structure: no goroutine and no buffer.
 type tcpLoop struct {
 	srv     *Server
 	handler Handler
 	worker  int
 
-	epoll int
-	file  *os.File // the same descriptor, as Go waits for it
-	raw   syscall.RawConn
-
-	events [128]unix.EpollEvent
-	in     []byte // what is read from a connection, beginning with what it had left
-	out    []byte // the answers that are collected
+	poll poller
+	in   []byte // what is read from a connection, beginning with what it had left
+	out  []byte // the answers that are collected
 
 	conns     map[int32]*conn
 	listening bool
@@ -41,8 +31,7 @@ type tcpLoop struct {
 	idle, begun, unsent waiting
 	acceptErrors        backoff
 
-	woken atomic.Bool
-	mu    sync.Mutex // guards posted and ended
+	mu sync.Mutex // guards posted and ended
 	// posted are functions to be run by the loop's goroutine.
 	posted []func()
 	ended  bool
@@ -53,27 +42,19 @@ func tcpLoops() int { return min(TCPShards, runtime.GOMAXPROCS(0)) }
 
 // newTCPLoop returns a loop that listens already. It must be run or closed.
 func (s *Server) newTCPLoop(worker int, h Handler) (*tcpLoop, error) {
-	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err != nil {
-		return nil, os.NewSyscallError("epoll_create", err)
-	}
-	if err := unix.SetNonblock(epoll, true); err != nil { // or Go would not poll it
-		unix.Close(epoll)
-		return nil, os.NewSyscallError("fcntl", err)
-	}
 	l := &tcpLoop{
-		srv: s, handler: h, worker: worker, epoll: epoll, file: os.NewFile(uintptr(epoll), "epoll"),
+		srv: s, handler: h, worker: worker,
 		in: make([]byte, readAtOnce+prefixLen+s.cfg.MaxQuery), out: make([]byte, 0, writeEarly),
 		conns:  make(map[int32]*conn),
 		idle:   waiting{limit: s.cfg.Idle},
 		begun:  waiting{limit: s.cfg.ReadTimeout},
 		unsent: waiting{limit: s.cfg.WriteTimeout},
 	}
-	if l.raw, err = l.file.SyscallConn(); err == nil {
-		err = l.listen()
+	if err := l.poll.open(); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		l.file.Close()
+	if err := l.listen(); err != nil {
+		l.poll.close()
 		return nil, err
 	}
 	return l, nil
@@ -85,7 +66,7 @@ func (l *tcpLoop) listen() error {
 	for i, sock := range l.srv.tcp {
 		// Listeners are told from connections by a number that no descriptor has.
 		e := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(-1 - i)}
-		if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, sock.fd, &e); err != nil && !errors.Is(err, unix.EEXIST) {
+		if err := unix.EpollCtl(l.poll.fd, unix.EPOLL_CTL_ADD, sock.fd, &e); err != nil && !errors.Is(err, unix.EEXIST) {
 			return fmt.Errorf("listen tcp %v: epoll: %w", sock.addr, err)
 		}
 	}
@@ -96,7 +77,7 @@ func (l *tcpLoop) listen() error {
 // deafen ends accepting.
 func (l *tcpLoop) deafen() {
 	for _, sock := range l.srv.tcp {
-		_ = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, sock.fd, nil) // it may not be there
+		_ = unix.EpollCtl(l.poll.fd, unix.EPOLL_CTL_DEL, sock.fd, nil) // it may not be there
 	}
 	l.listening = false
 }
@@ -104,7 +85,7 @@ func (l *tcpLoop) deafen() {
 // rest ends accepting for a while.
 func (l *tcpLoop) rest(d time.Duration) {
 	l.deafen()
-	l.resume = time.Now().Add(d)
+	l.resume = l.poll.now.Add(d)
 }
 
 // post has the loop's goroutine run f soon; it reports false if the loop has
@@ -116,10 +97,7 @@ func (l *tcpLoop) post(f func()) bool {
 		return false
 	}
 	l.posted = append(l.posted, f)
-	l.woken.Store(true)
-	// After the mark: either the loop sees the mark before it waits, or the
-	// deadline that it waits with is this one.
-	_ = l.file.SetReadDeadline(time.Unix(1, 0))
+	l.poll.wake()
 	return true
 }
 
@@ -137,13 +115,21 @@ func (l *tcpLoop) do(f func()) bool {
 // run serves until stop has been posted and every connection is closed.
 func (l *tcpLoop) run() {
 	defer l.end()
+	yielded := l.poll.now
 	for !l.stopping || len(l.conns) > 0 {
-		n := l.wait()
-		for i := range l.events[:n] {
-			l.handle(&l.events[i])
+		events, woken := l.poll.wait(l.nextDeadline())
+		now := l.poll.now
+		for i := range events {
+			l.handle(&events[i])
 		}
-		l.runPosted()
-		l.expire(time.Now())
+		if woken {
+			l.runPosted()
+		}
+		l.expire(now)
+		if len(events) == 0 || now.Sub(yielded) > maxTurn {
+			runtime.Gosched() // see serveUDP
+			yielded = now
+		}
 	}
 }
 
@@ -156,7 +142,7 @@ func (l *tcpLoop) end() {
 	for _, c := range l.conns {
 		l.close(c)
 	}
-	l.file.Close()
+	l.poll.close()
 }
 
 func (l *tcpLoop) runPosted() {
@@ -167,24 +153,6 @@ func (l *tcpLoop) runPosted() {
 	for _, f := range posted {
 		f()
 	}
-}
-
-// wait returns how many events there are; none if a deadline has come or
-// something was posted.
-func (l *tcpLoop) wait() (n int) {
-	_ = l.file.SetReadDeadline(l.nextDeadline())
-	if l.woken.Swap(false) {
-		return 0
-	}
-	_ = l.raw.Read(func(fd uintptr) bool { // an error is a deadline
-		var err error
-		n, err = unix.EpollWait(int(fd), l.events[:], 0)
-		for errors.Is(err, unix.EINTR) {
-			n, err = unix.EpollWait(int(fd), l.events[:], 0)
-		}
-		return n != 0
-	})
-	return max(n, 0)
 }
 
 // nextDeadline returns when the loop must look at its time-outs; the zero time
