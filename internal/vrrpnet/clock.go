@@ -21,10 +21,33 @@ func read(clock int32) time.Duration {
 // only, into time since boot. If the wall clock is set while the packet waits,
 // the result is off by as much, but never later than now.
 func sinceBoot(wall time.Duration) time.Duration {
-	now := Now()
 	if wall == 0 {
-		return now
+		return Now()
 	}
-	waited := read(unix.CLOCK_REALTIME) - wall
-	return now - min(max(waited, 0), now)
+	now, nowWall := together(read)
+	return now - min(max(nowWall-wall, 0), now)
+}
+
+// atOnce is how long reading two clocks takes at most where nothing intervenes.
+const atOnce = 20 * time.Microsecond
+
+// together returns the time since boot and the wall clock of one moment. They
+// are two readings: whoever is kept from the processor between them would take
+// a packet for older than it is, by all of that time. So the first is read
+// again afterwards, and the closest of a few attempts counts. The time since
+// boot is never the earlier of the two.
+func together(read func(clock int32) time.Duration) (boot, wall time.Duration) {
+	closest := time.Duration(-1)
+	for range 8 {
+		before := read(unix.CLOCK_BOOTTIME)
+		w := read(unix.CLOCK_REALTIME)
+		after := read(unix.CLOCK_BOOTTIME)
+		if apart := after - before; closest < 0 || apart < closest {
+			boot, wall, closest = after, w, apart
+		}
+		if closest <= atOnce {
+			break
+		}
+	}
+	return boot, wall
 }

@@ -6,10 +6,14 @@ package netnstest
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -77,7 +81,8 @@ func (s *Space) Do(f func()) {
 	f()
 }
 
-// IP runs ip(8) in the namespace and returns what it printed.
+// IP runs ip(8) in the namespace and returns what it printed. An IPv6 address
+// that it adds without duplicate detection can be reached when it returns.
 func (s *Space) IP(args ...string) string {
 	s.t.Helper()
 	var out []byte
@@ -86,7 +91,33 @@ func (s *Space) IP(args ...string) string {
 	if err != nil {
 		s.t.Fatalf("ip %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
+	if len(args) > 2 && args[1] == "add" && slices.Contains(args, "nodad") {
+		s.awaitLocal(netip.MustParsePrefix(args[2]).Addr())
+	}
 	return string(out)
+}
+
+// awaitLocal waits until packets to an IPv6 address are taken in. The kernel
+// says at once that it has the address, but enters its route in the background,
+// and until then drops what comes.
+func (s *Space) awaitLocal(addr netip.Addr) {
+	s.t.Helper()
+	const flags, local = 8, 1 << 31 // field of /proc/net/ipv6_route, RTF_LOCAL
+	want := fmt.Sprintf("%x", addr.AsSlice())
+	Eventually(s.t, 5*time.Second, addr.String()+" has a local route", func() bool {
+		var table []byte
+		s.Do(func() { table, _ = os.ReadFile("/proc/thread-self/net/ipv6_route") })
+		for line := range strings.Lines(string(table)) {
+			f := strings.Fields(line)
+			if len(f) <= flags || f[0] != want {
+				continue
+			}
+			if v, err := strconv.ParseUint(f[flags], 16, 64); err == nil && v&local != 0 {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // Keepalived runs keepalived in the namespace on a configuration until the
