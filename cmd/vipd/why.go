@@ -20,8 +20,8 @@ func whyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "why [INSTANCE]",
 		Short: "Say why an instance is in its state, and what would happen if something failed",
-		Long: `Print the last transitions with their causes, alarms and changes of priority,
-and what would happen now if this node, another, or a tracked thing failed.`,
+		Long: `Print the last transitions with their causes, alarms, changes of priority and
+claims of floating addresses, and what would happen now if this node, another, or a tracked thing failed.`,
 		Args: cli.Args(cobra.MaximumNArgs(1)),
 	}
 	controlFlag(cmd, &control)

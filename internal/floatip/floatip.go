@@ -79,6 +79,9 @@ type Config struct {
 	Interval time.Duration // between looks
 	Timeout  time.Duration // of one look
 	Log      *slog.Logger
+	// Tell takes a sentence on what has become of the address: claims, refusals,
+	// losses. It must not block; nil is nobody.
+	Tell func(what string)
 
 	pace pace // of tests; the zero value means the defaults
 }
@@ -207,6 +210,7 @@ func (l *Loop) begin(ctx context.Context) (epoch context.Context, ok bool) {
 func (l *Loop) keep(ctx context.Context) {
 	m := mastership{pace: l.cfg.pace, interval: l.cfg.Interval}
 	step := doClaim
+	var tale story
 	for ctx.Err() == nil {
 		var wait time.Duration
 		if l.takeLate() {
@@ -214,18 +218,29 @@ func (l *Loop) keep(ctx context.Context) {
 		}
 		switch step {
 		case doClaim:
-			step, wait = m.claimed(l.claim(ctx))
+			begin := time.Now()
+			err := l.claim(ctx)
+			step, wait = m.claimed(err)
+			l.tell(tale.claimed(err, ctx.Err() != nil, time.Since(begin), wait))
 		case doObserve:
 			obs, err := l.observe(ctx)
 			if ctx.Err() != nil {
 				return
 			}
 			step, wait = m.observed(obs, err, l.takeHeard(), l.cfg.Lower != nil && l.cfg.Lower())
-			l.note(ctx, func(s *Status) { s.Contested = m.fights > 0 && obs.Where != Here })
+			contested := m.fights > 0 && obs.Where != Here
+			l.note(ctx, func(s *Status) { s.Contested = contested })
+			l.tell(tale.observed(obs, err, contested, wait))
 		}
 		wait = jittered(wait)
 		l.note(ctx, func(s *Status) { s.Next = time.Now().Add(wait) })
 		sleep(ctx, wait)
+	}
+}
+
+func (l *Loop) tell(what string) {
+	if what != "" && l.cfg.Tell != nil {
+		l.cfg.Tell(what)
 	}
 }
 

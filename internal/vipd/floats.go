@@ -84,6 +84,7 @@ func (f *floats) start(in *instance, p *plan, cfg keepalived.FloatingIP, global 
 		Instance: p.Name, Address: cfg.Address.String(), Provider: provider, Lease: in.leaseLeft,
 		Lower:    func() bool { return uint32(p.Priority) < in.peerPriority.Load() },
 		Interval: cfg.Interval, Timeout: cfg.Timeout, Log: f.log,
+		Tell: func(what string) { in.remember("floating", "floating address "+cfg.Address.String()+": "+what) },
 	})
 	go func() {
 		defer close(one.done)

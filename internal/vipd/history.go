@@ -13,7 +13,7 @@ const maxHistory = 128
 // entry is something that happened to an instance.
 type entry struct {
 	At         time.Duration
-	Kind       string // transition, alarm or note
+	Kind       string // transition, alarm, note or floating
 	Text       string
 	Transition *vrrp.Transition
 }
@@ -26,6 +26,12 @@ func (h *history) add(e entry) {
 		h.entries = append(h.entries[:0], h.entries[maxHistory/4:]...)
 	}
 	h.entries = append(h.entries, e)
+}
+
+// remember adds an entry from any goroutine.
+func (in *instance) remember(kind, text string) {
+	now := bootNow()
+	in.mailbox.post(func(in *instance) { in.history.add(entry{At: now, Kind: kind, Text: text}) })
 }
 
 // counters are read by the metrics at any time.

@@ -221,7 +221,7 @@ type Why struct {
 // Happening is something that happened to an instance.
 type Happening struct {
 	At    time.Time `json:"at"`
-	Kind  string    `json:"kind"` // transition, alarm or note
+	Kind  string    `json:"kind"` // transition, alarm, note or floating
 	Text  string    `json:"text"`
 	From  string    `json:"from,omitempty"`
 	To    string    `json:"to,omitempty"`
