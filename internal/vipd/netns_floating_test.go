@@ -38,7 +38,10 @@ func TestHTTPAndFloatingAddressOnTheMasterOnly(t *testing.T) {
 	}
 	l.within(2*time.Second, "a has the floating address", has("a"))
 	says := func(n *node, want string) func() bool {
-		return func() bool { out, _ := n.vipd("why", "VI_1"); return strings.Contains(out, "floating address 203.0.113.10: "+want) }
+		return func() bool {
+			out, _ := n.vipd("why", "VI_1")
+			return strings.Contains(out, "floating address 203.0.113.10: "+want)
+		}
 	}
 	l.within(2*time.Second, "why on a tells of the claim", says(a, "claimed, accepted within"))
 	l.within(2*time.Second, "why on a tells that it came", says(a, "is here"))
