@@ -57,11 +57,11 @@ type checker struct {
 // boardRules are what a configuration says about how the board folds its
 // checks.
 type boardRules struct {
-	subjects   []health.Subject
-	sites      map[string]health.Rules
-	guards     []health.Guard
-	successors map[string][]string
-	horizons   bool // some answer depends on how soon a state can change
+	subjects  []health.Subject
+	sites     map[string]health.Rules
+	guards    []health.Guard
+	followers followers
+	horizons  bool // some answer depends on how soon a state can change
 }
 
 func newChecker(log *slog.Logger, observe observer) *checker {
@@ -111,7 +111,7 @@ func (c *checker) unknown(watches []target) []target {
 func (c *checker) configure(watches, fresh []target, first []health.Result, rules boardRules, publish func(*health.Board)) {
 	c.board.SetRules(rules.sites)
 	c.board.SetGuards(rules.guards)
-	c.board.SetSuccessors(rules.successors)
+	c.board.SetSuccessors(rules.followers.next, rules.followers.beyond)
 	c.subjects, c.horizons = rules.subjects, rules.horizons
 	retired := c.probers(watches)
 	c.adopt(watches)

@@ -7,7 +7,7 @@ import (
 
 // boardRules returns what the files say about how checks are folded.
 func (l *Loaded) boardRules() boardRules {
-	return boardRules{subjects: l.Sites.Subjects(), sites: l.Steering.Rules(), guards: l.guards, successors: l.successors, horizons: l.countsDown()}
+	return boardRules{subjects: l.Sites.Subjects(), sites: l.Steering.Rules(), guards: l.guards, followers: l.followers, horizons: l.countsDown()}
 }
 
 // countsDown reports whether the TTL of some answer depends on how soon a state
@@ -37,16 +37,23 @@ func guardsOf(guards []policy.Guard, sites *policy.Sites) []health.Guard {
 	return out
 }
 
-// successorsOf returns by name which sites take the clients of a site next.
-func successorsOf(c *policy.Compiler, sites *policy.Sites) map[string][]string {
-	out := map[string][]string{}
-	for i, next := range c.Successors() {
-		name := sites.At(int32(i)).Name
-		for _, n := range next {
-			out[name] = append(out[name], sites.At(n).Name)
+// followers says by name which sites take the clients of a site next, and beyond
+// which do if those have no room.
+type followers struct{ next, beyond map[string][]string }
+
+func followersOf(c *policy.Compiler, sites *policy.Sites) followers {
+	named := func(lists [][]int32) map[string][]string {
+		out := map[string][]string{}
+		for i, list := range lists {
+			name := sites.At(int32(i)).Name
+			for _, n := range list {
+				out[name] = append(out[name], sites.At(n).Name)
+			}
 		}
+		return out
 	}
-	return out
+	next, beyond := c.Successors()
+	return followers{named(next), named(beyond)}
 }
 
 // hasCapacity reports whether a site has a bound on its load.

@@ -34,12 +34,12 @@ type Loaded struct {
 	Index     *geo.Index // of all databases together
 	Watched   []string   // files and folders whose change calls for a reload
 
-	bound      []*answer.Zone // in the order of Zones
-	targets    []target
-	guards     []health.Guard
-	successors map[string][]string        // by site: who takes its clients next
-	slowest    func(*policy.Spec) slowest // the site of a policy whose failure is known last; for one goroutine
-	fresh      int                        // zones that were read, not kept from the load before
+	bound     []*answer.Zone // in the order of Zones
+	targets   []target
+	guards    []health.Guard
+	followers followers                  // who takes the clients of a site
+	slowest   func(*policy.Spec) slowest // the site of a policy whose failure is known last; for one goroutine
+	fresh     int                        // zones that were read, not kept from the load before
 }
 
 // Load reads and checks all files of a configuration. The result is nil if
@@ -117,7 +117,7 @@ func (l *loader) load(cfg config.Geodns) (*Loaded, diag.List) {
 	if g.compiler != nil {
 		out.guards = guardsOf(g.compiler.Guards(), g.sites)
 		if hasCapacity(g.config.Rules()) {
-			out.successors = successorsOf(g.compiler, g.sites)
+			out.followers = followersOf(g.compiler, g.sites)
 		}
 	}
 	out.slowest = g.slowestOf

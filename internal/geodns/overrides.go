@@ -99,7 +99,7 @@ func overrideMetrics(l *Loaded, b *health.Board, now time.Time) metrics.Override
 		if st.Load = load; !fresh {
 			st.Load = math.NaN()
 		}
-		st.Share = part(min(keeps, b.Limit(health.Target{Site: site.Name}, now).Share))
+		st.Share = part(health.Entry{Share: b.Limit(health.Target{Site: site.Name}, now).Share, Spill: health.FullShare - keeps}.Keeps())
 		out.Sites[i] = st
 	}
 	for _, p := range b.Overrides() {

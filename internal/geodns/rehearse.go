@@ -106,7 +106,7 @@ func (l *Loaded) board() *health.Board {
 	rules := l.boardRules()
 	b.SetRules(rules.sites)
 	b.SetGuards(rules.guards)
-	b.SetSuccessors(rules.successors)
+	b.SetSuccessors(rules.followers.next, rules.followers.beyond)
 	return b
 }
 

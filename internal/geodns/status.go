@@ -119,7 +119,7 @@ func sitesStatus(l *Loaded, b *health.Board, now time.Time) []SiteStatus {
 		o := b.Limit(health.Target{Site: site.Name}, now)
 		st := SiteStatus{Name: site.Name, Forced: o.Forced.String(), Share: part(o.Share), KeptBy: append([]string{}, b.KeptBy(site.Name)...), Capacity: b.Rules(site.Name).Capacity}
 		load, fresh, keeps := b.Load(site.Name, now)
-		if st.Share = min(st.Share, part(keeps)); fresh {
+		if st.Share = part(health.Entry{Share: o.Share, Spill: health.FullShare - keeps}.Keeps()); fresh {
 			st.Load = &load
 		}
 		if site.Location != nil {

@@ -90,6 +90,7 @@ type Board struct {
 	recovery
 
 	successors map[string][]string // by site: who takes its clients next
+	beyond     map[string][]string // and who if those do not
 	spills     map[string]spill    // of the sites that reported a load
 	nextLook   time.Time           // at the loads; zero if there are none
 
@@ -241,7 +242,12 @@ func (b *Board) Snapshot(subjects []Subject, now time.Time) *Snapshot {
 	}
 	snap := NewSnapshot(n)
 	for _, s := range subjects {
-		snap.entries[s.ID] = b.entry(s, now)
+		e := b.entry(s, now)
+		snap.entries[s.ID] = e
+		snap.spilling = snap.spilling || e.Spill > 0
+	}
+	if snap.spilling {
+		snap.refusals = b.refusals(subjects)
 	}
 	for _, g := range b.guards {
 		var ids []ID
@@ -262,7 +268,7 @@ func (b *Board) entry(s Subject, now time.Time) Entry {
 	l := b.Limit(s.Target(), now)
 	e := Entry{Up: b.Judge(s).Up, Forced: l.Forced, Share: l.Share, Horizon: NoHorizon}
 	if sp, ok := b.spills[s.Site]; ok && s.Policy == "" && !s.Addr.IsValid() {
-		e.Share = min(e.Share, sp.share)
+		e.Spill = FullShare - sp.share
 	}
 	if s.checked() {
 		e.Horizon = b.horizon(s)

@@ -125,7 +125,7 @@ func TestPartsOutliveARestart(t *testing.T) {
 	again := NewBoard(nil)
 	again.Restore(saved, w.now)
 	again.SetRules(w.b.rules)
-	again.SetSuccessors(w.b.successors)
+	again.SetSuccessors(w.b.successors, w.b.beyond)
 	w.b = again
 	w.b.Settle(w.subjects, w.now)
 	if got := w.share("a"); got < before-0.11 || got > before {

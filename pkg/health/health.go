@@ -52,11 +52,19 @@ type Entry struct {
 	Held    bool   // up by the checks, but kept out until its fail-back rule lets it in again
 	Forced  Forced // by the operator
 	Share   uint16 // part of its clients that it may have: 0 is drained, [FullShare] all
+	Spill   uint16 // of a site over its capacity: the part of those clients that it sends on, as long as another takes them
 	Horizon uint16 // seconds for which the checks cannot change Up; [NoHorizon]: as long as one likes
 }
 
 // NoHorizon is the [Entry.Horizon] of a thing that no check watches.
 const NoHorizon = 65535
+
+// Keeps returns the part of its clients that a thing may have and keeps.
+func (e Entry) Keeps() uint16 { return keptOf(e.Share, e.Spill) }
+
+func keptOf(share, spill uint16) uint16 {
+	return uint16(uint32(share) * (FullShare - uint32(spill)) / FullShare)
+}
 
 // entryUp is the state of a thing about which nothing bad is known.
 var entryUp = Entry{Up: true, Share: FullShare, Horizon: NoHorizon}
@@ -65,8 +73,37 @@ var entryUp = Entry{Up: true, Share: FullShare, Horizon: NoHorizon}
 // never changes, so any number of goroutines may read it. A nil Snapshot is
 // one of no things.
 type Snapshot struct {
-	entries []Entry
-	kept    []map[ID]bool // by guard: what stays in although its checks fail
+	entries  []Entry
+	kept     []map[ID]bool // by guard: what stays in although its checks fail
+	spilling bool          // some site sends clients on
+	refusals []Refusal
+}
+
+// Refusal says that a site has no room for all of the clients that another one
+// sends on: it takes those whose place there is Below or higher. The place is
+// that by which the share of From lets clients in, as if From had its full share.
+type Refusal struct {
+	From, To ID
+	Below    uint16
+}
+
+// Spilling reports whether any site sends clients on for want of capacity.
+func (s *Snapshot) Spilling() bool { return s != nil && s.spilling }
+
+// Refusals returns what sites do not take of the clients that others send on.
+// It must not be changed.
+func (s *Snapshot) Refusals() []Refusal {
+	if s == nil {
+		return nil
+	}
+	return s.refusals
+}
+
+// WithRefusals returns a copy of s with exactly the given refusals.
+func (s *Snapshot) WithRefusals(r ...Refusal) *Snapshot {
+	c := *s
+	c.refusals = slices.Clone(r)
+	return &c
 }
 
 // NewSnapshot returns a snapshot of n things, all up, with their full share.
@@ -96,7 +133,8 @@ func (s *Snapshot) Kept(guard int, id ID) bool {
 
 // WithKept returns a copy of s in which a guard keeps exactly the given things.
 func (s *Snapshot) WithKept(guard int, ids ...ID) *Snapshot {
-	c := &Snapshot{entries: s.entries, kept: slices.Clone(s.kept)}
+	c := *s
+	c.kept = slices.Clone(s.kept)
 	for len(c.kept) <= guard {
 		c.kept = append(c.kept, nil)
 	}
@@ -104,7 +142,7 @@ func (s *Snapshot) WithKept(guard int, ids ...ID) *Snapshot {
 	for _, id := range ids {
 		c.kept[guard][id] = true
 	}
-	return c
+	return &c
 }
 
 // Len returns the number of things in the snapshot; their IDs are 0 to Len-1.
@@ -121,7 +159,9 @@ func (s *Snapshot) With(id ID, e Entry) *Snapshot {
 	if uint64(id) >= uint64(s.Len()) {
 		panic("health: Snapshot.With: no such ID")
 	}
-	c := &Snapshot{entries: slices.Clone(s.entries), kept: s.kept}
+	c := *s
+	c.entries = slices.Clone(s.entries)
 	c.entries[id] = e
-	return c
+	c.spilling = slices.ContainsFunc(c.entries, func(e Entry) bool { return e.Spill > 0 })
+	return &c
 }

@@ -2,7 +2,6 @@ package health
 
 import (
 	"maps"
-	"math"
 	"slices"
 	"time"
 )
@@ -35,7 +34,8 @@ type spill struct {
 	at       time.Time // of the report; zero if there was none
 	leaving  []move
 	arriving []move
-	stuck    bool // over its capacity, and nobody has room
+	closed   map[string]uint16 // by site: it takes none of those sent on whose place is below; never changed, but replaced
+	stuck    bool              // over its capacity, and nobody has room
 }
 
 func (s spill) fresh(now time.Time) bool { return !s.at.IsZero() && now.Sub(s.at) < LoadTTL }
@@ -51,9 +51,11 @@ func sum(moves []move, now time.Time) (total float64, rest []move) {
 	return total, rest
 }
 
-// SetSuccessors tells for each site which sites take its clients next. The
-// board keeps the map.
-func (b *Board) SetSuccessors(s map[string][]string) { b.successors = s }
+// SetSuccessors tells for each site which sites take its clients next, and
+// beyond which do if those have no room. The board keeps the maps.
+func (b *Board) SetSuccessors(next, beyond map[string][]string) {
+	b.successors, b.beyond = next, beyond
+}
 
 // ReportLoad notes the load of a site, in the unit of its capacity, and reports
 // false if the site has none.
@@ -94,11 +96,11 @@ func (b *Board) balance(subjects []Subject, now time.Time) (events []Event) {
 		return nil
 	}
 	b.nextLook = now.Add(SpillInterval)
-	addrs := addressesOf(subjects)
+	v := b.viewOf(subjects, now)
 	for _, site := range slices.Sorted(maps.Keys(b.spills)) {
 		s := b.spills[site]
 		before := s
-		b.look(site, &s, addrs, now)
+		v.look(site, &s)
 		b.spills[site] = s
 		switch reason := ""; {
 		case s.stuck && !before.stuck:
@@ -111,99 +113,4 @@ func (b *Board) balance(subjects []Subject, now time.Time) (events []Event) {
 		}
 	}
 	return events
-}
-
-// look decides about one site.
-func (b *Board) look(site string, s *spill, addrs map[string][]Subject, now time.Time) {
-	var leaving, arriving float64
-	leaving, s.leaving = sum(s.leaving, now)
-	arriving, s.arriving = sum(s.arriving, now)
-	capacity := b.rules[site].Capacity
-	s.stuck = false
-	switch load := s.load - leaving; {
-	case !s.fresh(now):
-		if now.Sub(s.at) >= LoadForgotten {
-			s.share += min(spillStep, FullShare-s.share)
-		}
-	case load > capacity:
-		b.shed(site, s, load, addrs, now)
-	case s.share < FullShare && leaving == 0 && s.load+arriving < comeBack*capacity:
-		// Never more than fills it: what it keeps now makes this load.
-		load := s.load + arriving
-		most := float64(FullShare)
-		if load > 0 {
-			most = min(most, float64(s.share)*fillTo*capacity/load)
-		}
-		step := min(spillStep, max(0, most-float64(s.share)))
-		s.arriving = append(s.arriving, move{load * step / float64(s.share), now.Add(spillSettle)})
-		s.share += uint16(step)
-	}
-}
-
-// shed sends the excess to the sites that take its clients next: at most a step,
-// and at most what each of them that has a capacity has room for, so that none
-// tips over in turn.
-func (b *Board) shed(site string, s *spill, load float64, addrs map[string][]Subject, now time.Time) {
-	takers := b.takers(site, addrs, now)
-	room := math.Inf(1)
-	if len(takers) == 0 {
-		room = 0
-	}
-	for _, t := range takers {
-		room = min(room, b.room(t, now))
-	}
-	share := float64(s.share)
-	step := min(spillStep, share*(1-b.rules[site].Capacity/load), share-min(share, leastShare))
-	step = math.Floor(min(step, share*room/load))
-	if step < 1 {
-		s.stuck = true
-		return
-	}
-	m := move{load * step / share, now.Add(spillSettle)}
-	s.share -= uint16(step)
-	s.leaving = append(s.leaving, m)
-	for _, t := range takers {
-		if to, ok := b.spills[t]; ok {
-			to.arriving = append(slices.Clone(to.arriving), m)
-			b.spills[t] = to
-		}
-	}
-}
-
-// room returns how much load a site can take. One with a capacity of which no
-// fresh report tells takes none.
-func (b *Board) room(site string, now time.Time) float64 {
-	capacity := b.rules[site].Capacity
-	if capacity == 0 {
-		return math.Inf(1)
-	}
-	s, ok := b.spills[site]
-	if !ok || !s.fresh(now) {
-		return 0
-	}
-	arriving, _ := sum(s.arriving, now)
-	return max(0, fillTo*capacity-s.load-arriving)
-}
-
-// takers returns the sites that take the clients of a site next. In the place of
-// one that is out stand those that take its clients.
-func (b *Board) takers(site string, addrs map[string][]Subject, now time.Time) []string {
-	seen := map[string]bool{site: true}
-	var out []string
-	for todo := slices.Clone(b.successors[site]); len(todo) > 0; {
-		next := todo[0]
-		todo = todo[1:]
-		if seen[next] {
-			continue
-		}
-		seen[next] = true
-		if list := addrs[next]; len(list) > 0 {
-			if _, is := b.outOf(next, list, now); is {
-				todo = append(todo, b.successors[next]...)
-				continue
-			}
-		}
-		out = append(out, next)
-	}
-	return out
 }

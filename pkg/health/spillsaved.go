@@ -8,12 +8,13 @@ import (
 
 // SavedSpill is the state of a site that reported a load, in a file.
 type SavedSpill struct {
-	Site     string      `json:"site"`
-	Share    uint16      `json:"share"` // part of its clients that it keeps
-	Load     float64     `json:"load"`
-	At       time.Time   `json:"at,omitzero"` // of the report
-	Leaving  []SavedMove `json:"leaving,omitempty"`
-	Arriving []SavedMove `json:"arriving,omitempty"`
+	Site     string            `json:"site"`
+	Share    uint16            `json:"share"` // part of its clients that it keeps
+	Load     float64           `json:"load"`
+	At       time.Time         `json:"at,omitzero"` // of the report
+	Leaving  []SavedMove       `json:"leaving,omitempty"`
+	Arriving []SavedMove       `json:"arriving,omitempty"`
+	Closed   map[string]uint16 `json:"closed,omitempty"` // by site: it refuses those sent on whose place is below
 }
 
 // SavedMove is load that was sent somewhere, in a file.
@@ -26,7 +27,7 @@ type SavedMove struct {
 func (b *Board) saveSpills(s *Saved, now time.Time) {
 	for _, site := range slices.Sorted(maps.Keys(b.spills)) {
 		sp := b.spills[site]
-		s.Spills = append(s.Spills, SavedSpill{site, sp.share, sp.load, onWall(sp.at, now), saveMoves(sp.leaving, now), saveMoves(sp.arriving, now)})
+		s.Spills = append(s.Spills, SavedSpill{site, sp.share, sp.load, onWall(sp.at, now), saveMoves(sp.leaving, now), saveMoves(sp.arriving, now), maps.Clone(sp.closed)})
 	}
 }
 
@@ -52,7 +53,7 @@ func (b *Board) restoreSpills(s Saved, at func(time.Time) time.Time, now time.Ti
 		if sp.Site == "" || sp.Load < 0 {
 			continue
 		}
-		b.spills[sp.Site] = spill{share: max(sp.Share, leastShare), load: sp.Load, at: at(sp.At), leaving: moves(sp.Leaving), arriving: moves(sp.Arriving)}
+		b.spills[sp.Site] = spill{share: max(sp.Share, leastShare), load: sp.Load, at: at(sp.At), leaving: moves(sp.Leaving), arriving: moves(sp.Arriving), closed: sp.Closed}
 		b.nextLook = now
 	}
 }

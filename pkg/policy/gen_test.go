@@ -179,6 +179,9 @@ func drawHealth(t *rapid.T, p *Policy, targets bool) *health.Snapshot {
 			snap = snap.With(s.ID, e)
 		}
 	}
+	if rapid.Bool().Draw(t, "spilling") {
+		snap = drawSpill(t, p, snap)
+	}
 	for g := range p.guards {
 		var kept []health.ID
 		for i := range p.sites.Len() {
@@ -189,6 +192,25 @@ func drawHealth(t *rapid.T, p *Policy, targets bool) *health.Snapshot {
 		snap = snap.WithKept(g, kept...)
 	}
 	return snap
+}
+
+// drawSpill lets some sites send clients on, and others refuse some of them.
+func drawSpill(t *rapid.T, p *Policy, snap *health.Snapshot) *health.Snapshot {
+	some := []uint16{0, 1, 20000, 40000, health.FullShare - 655}
+	var refusals []health.Refusal
+	for i := range int32(p.sites.Len()) {
+		id := p.sites.At(i).ID
+		e := snap.At(id)
+		e.Spill = rapid.SampledFrom(some).Draw(t, "spill")
+		snap = snap.With(id, e)
+		for j := range int32(p.sites.Len()) {
+			if i != j && e.Spill > 0 && rapid.IntRange(0, 2).Draw(t, "refuses") == 0 {
+				below := rapid.SampledFrom([]uint16{30000, 60000, health.FullShare}).Draw(t, "below")
+				refusals = append(refusals, health.Refusal{From: id, To: p.sites.At(j).ID, Below: below})
+			}
+		}
+	}
+	return snap.WithRefusals(refusals...)
 }
 
 func drawEntry(t *rapid.T) health.Entry {

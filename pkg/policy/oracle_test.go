@@ -24,6 +24,9 @@ type oracle struct {
 	draw   Draw
 
 	allThatWorks, ignoreChecks, ignoreAll bool
+
+	gone    []string // sites that do not take the client for want of capacity
+	several *bool    // whether an all policy was served
 }
 
 type oracleResult struct {
@@ -48,11 +51,11 @@ type child struct {
 func (o oracle) pick(spec *Spec) oracleResult {
 	root := child{spec, around{guard: noGuard}}
 	isUp, strict := o.up(root)
-	if !isUp {
-		o.allThatWorks = true
-		isUp, strict = o.up(root)
-	}
 	if isUp {
+		return o.spillOver(root)
+	}
+	o.allThatWorks = true
+	if isUp, strict = o.up(root); isUp {
 		return o.result(root, false)
 	}
 	switch spec.AllDown {
@@ -80,6 +83,52 @@ func (o oracle) pick(spec *Spec) oracleResult {
 		return o.result(root, true)
 	}
 	return oracleResult{action: NoData, lastResort: true}
+}
+
+// spillOver lets sites that are over their capacity send the client on, until
+// one has room or nobody else is left.
+func (o oracle) spillOver(root child) oracleResult {
+	for {
+		o.several = new(bool)
+		all, sites := o.serve(root)
+		known, on := len(o.gone), false
+		gone := slices.Clone(o.gone)
+		for _, name := range sites {
+			i, _ := o.sites.Find(name)
+			e := o.health.At(o.sites.At(i).ID)
+			keeps := math.Floor(float64(e.Share) * float64(65535-int(e.Spill)) / 65535)
+			if e.Spill > 0 && !slices.Contains(gone, name) && !o.inGate("gate", name, keeps) {
+				gone, on = append(gone, name), true
+			}
+		}
+		senders := gone[known:]
+		for _, r := range o.health.Refusals() {
+			from, to := o.named(r.From), o.named(r.To)
+			i, _ := o.sites.Find(from)
+			below := math.Floor(float64(o.health.At(o.sites.At(i).ID).Share) * float64(r.Below) / 65535)
+			if slices.Contains(senders, from) && !slices.Contains(gone, to) && o.inGate("gate", from, below) {
+				on = on && !(*o.several && slices.Contains(sites, to))
+				gone = append(gone, to)
+			}
+		}
+		if !on {
+			return o.compose(all, sites, false)
+		}
+		o.gone = gone
+		if isUp, _ := o.up(root); !isUp {
+			return o.compose(all, sites, false)
+		}
+	}
+}
+
+// named returns the site of a number.
+func (o oracle) named(id health.ID) string {
+	for _, s := range o.sites.Subjects() {
+		if s.ID == id {
+			return s.Site
+		}
+	}
+	return ""
 }
 
 // inGate reports whether the client is among the first of those of a name.
@@ -271,8 +320,14 @@ type served struct {
 
 // result serves a policy that is up.
 func (o oracle) result(root child, lastResort bool) oracleResult {
-	r := oracleResult{action: NoData, lastResort: lastResort}
+	o.several = new(bool)
 	all, sites := o.serve(root)
+	return o.compose(all, sites, lastResort)
+}
+
+// compose completes an answer.
+func (o oracle) compose(all []served, sites []string, lastResort bool) oracleResult {
+	r := oracleResult{action: NoData, lastResort: lastResort}
 	if len(all) > 0 {
 		sites = slices.DeleteFunc(sites, func(s string) bool {
 			return !slices.ContainsFunc(all, func(one served) bool { return one.site == s })
@@ -313,6 +368,7 @@ func (o oracle) serve(c child) (out []served, sites []string) {
 	case KindWeighted:
 		return o.serve(o.drawn(c))
 	}
+	*o.several = true
 	children, _ := o.alive(c)
 	for _, one := range children {
 		addrs, more := o.serve(one)
@@ -371,7 +427,7 @@ func (o oracle) site(c child) (isUp bool, addrs []netip.Addr) {
 	i, _ := o.sites.Find(c.spec.Name)
 	s := o.sites.At(i)
 	e := o.health.At(s.ID)
-	if !o.allowed(e, s.Name) {
+	if slices.Contains(o.gone, s.Name) || !o.allowed(e, s.Name) {
 		return false, nil
 	}
 	judge := func(lenient bool) (isUp bool, addrs []netip.Addr) {

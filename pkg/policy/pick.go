@@ -97,6 +97,7 @@ type Choice struct {
 	stamp   uint32
 	hashIn  []byte // scratch
 	settled settled
+	spill   spill
 }
 
 // judgment is what the evaluator found about a node.
@@ -150,35 +151,48 @@ func (w *walk) pick(bits uint8) {
 	}
 }
 
-// run judges the tree and follows it to what is chosen. When nothing is up it
+// run decides and completes the answer.
+func (w *walk) run() {
+	w.out.spill.gone = w.out.spill.gone[:0]
+	if w.decide() {
+		w.finish()
+	}
+}
+
+// decide judges the tree and follows it to what is chosen, and reports whether
+// that is for sites to answer. When nothing is up it
 // does so again in the other manners: with what works but is held back or open
 // to other clients, since it is better than what does not; and, if all_down
 // says serve, those of last resort, then for the strict target alone if that
 // is what ended the evaluation.
-func (w *walk) run() {
+func (w *walk) decide() bool {
 	if w.in.Trace == nil { // an account goes through everything
 		w.settled = w.out.settled.of(w.in.Health, w.p.sites)
 	}
 	root, done := w.try(0)
+	if done && w.in.Health.Spilling() {
+		w.spillOver()
+	}
 	if !done && w.barred {
 		w.manner = allThatWorks
 		w.traceManner(0)
 		root, done = w.try(0)
 	}
 	if done {
-		return
+		return true
 	}
 	w.out.LastResort = true
 	if w.out.Action = w.p.spec.AllDown.action(); w.out.Action != Addresses {
-		return
+		return false
 	}
 	for w.manner = ignoreChecks; w.manner <= everything; w.manner++ {
 		w.traceManner(root)
 		if root, done = w.try(root); done {
-			return
+			return true
 		}
 	}
 	w.out.Action = NoData
+	return false
 }
 
 // try judges from a root and chooses if it is up. Otherwise it returns the
@@ -187,7 +201,6 @@ func (w *walk) try(root int32) (next int32, done bool) {
 	switch w.judge(root) {
 	case up:
 		w.choose(root)
-		w.finish()
 		return root, true
 	case stop:
 		return w.strict, false

@@ -104,7 +104,7 @@ func ordinary(e health.Entry) bool {
 // could. What is settled holds in the manners that go by checks; a guard may
 // keep in what is out.
 func (w *walk) quick(at, site int32) (verdict, bool) {
-	if w.manner > allThatWorks || w.lenient > 0 {
+	if w.manner > allThatWorks || w.lenient > 0 || len(w.out.spill.gone) > 0 && w.isGone(w.p.sites.At(site).ID) {
 		return down, false
 	}
 	p := w.settled.at(site, w.in.Family)

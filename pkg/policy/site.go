@@ -45,7 +45,7 @@ func (w *walk) isUp(e health.Entry, lenient bool) bool {
 // although its checks fail.
 func (w *walk) judgeSite(n *node, s *Site) judgment {
 	site := w.consult(s.ID)
-	if !w.mayBeServed(site, s.Name) {
+	if w.isGone(s.ID) || !w.mayBeServed(site, s.Name) {
 		return judgment{}
 	}
 	lenient := w.lenient > 0

@@ -4,18 +4,23 @@ import "slices"
 
 // Successors returns for each site, by index, the sites that may take its
 // clients next in any of the policies compiled: those whose turn it is if the
-// site alone goes down. Each list is ascending and holds no site twice.
-func (c *Compiler) Successors() [][]int32 {
-	f := follower{next: make([]map[int32]bool, c.sites.Len())}
+// site alone goes down; and beyond, those whose turn may come if these do not
+// take them either. Each list is ascending and holds no site twice.
+func (c *Compiler) Successors() (next, beyond [][]int32) {
+	f := follower{next: make([]map[int32]bool, c.sites.Len()), beyond: make([]map[int32]bool, c.sites.Len())}
 	for _, p := range c.compiled {
 		for i := range p.plain.classes {
 			d := p.decide(&p.plain.classes[i], false)
-			f.list(d.list, nil)
+			f.list(d.list, nil, nil)
 		}
 	}
-	out := make([][]int32, len(f.next))
-	for site, next := range f.next {
-		for s := range next {
+	return sorted(f.next), sorted(f.beyond)
+}
+
+func sorted(sets []map[int32]bool) [][]int32 {
+	out := make([][]int32, len(sets))
+	for site, set := range sets {
+		for s := range set {
 			out[site] = append(out[site], s)
 		}
 		slices.Sort(out[site])
@@ -25,29 +30,31 @@ func (c *Compiler) Successors() [][]int32 {
 
 // follower notes which site follows which.
 type follower struct {
-	next []map[int32]bool
+	next, beyond []map[int32]bool
 }
 
-// list walks a list after which the sites of after have their turn.
-func (f *follower) list(list []item, after []int32) {
+// list walks a list after which the sites of after have their turn, and those
+// of beyond if they do not take the clients.
+func (f *follower) list(list []item, after, beyond []int32) {
 	for i, it := range list {
-		follow := after
+		follow, further := after, beyond
 		if i+1 < len(list) {
-			follow = firsts(list[i+1:])
+			follow, further = firsts(list[i+1:]), nil // beyond those stands what follows them
 		}
 		if it.kind == strictItem {
-			follow = nil
+			follow, further = nil, nil
 		}
-		f.item(it, follow)
+		f.item(it, follow, further)
 	}
 }
 
 // item walks one item. Where several lists stand side by side, the others have
 // the clients of one that goes down; where they stand behind one another, the
-// next one has.
-func (f *follower) item(it item, after []int32) {
+// next one has. Those to whom a trickle sends a client may send it back.
+func (f *follower) item(it item, after, beyond []int32) {
 	if it.kind == siteItem {
-		f.note(it.site, after)
+		note(f.next, it.site, after)
+		note(f.beyond, it.site, beyond)
 		return
 	}
 	ordered := it.kind == trickleItem || it.kind == fewItem && it.of.kind != KindWeighted && it.of.kind != KindAll
@@ -58,10 +65,16 @@ func (f *follower) item(it item, after []int32) {
 				others = append(others, firsts(other)...)
 			}
 		}
+		further := slices.Concat(after, beyond)
+		if it.kind == trickleItem || it.kind == fewItem {
+			for _, other := range it.lists[:i] {
+				further = append(further, firsts(other)...)
+			}
+		}
 		if len(others) == 0 || it.kind == fewItem {
 			others = append(others, after...)
 		}
-		f.list(list, others)
+		f.list(list, others, further)
 	}
 }
 
@@ -84,14 +97,14 @@ func firsts(list []item) []int32 {
 	return out
 }
 
-func (f *follower) note(site int32, next []int32) {
+func note(sets []map[int32]bool, site int32, next []int32) {
 	for _, n := range next {
 		if n == site {
 			continue
 		}
-		if f.next[site] == nil {
-			f.next[site] = map[int32]bool{}
+		if sets[site] == nil {
+			sets[site] = map[int32]bool{}
 		}
-		f.next[site][n] = true
+		sets[site][n] = true
 	}
 }

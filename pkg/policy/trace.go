@@ -31,6 +31,7 @@ const (
 	StepTarget  = "target"   // Name: a target of the policy above that is overridden there, or of which it takes account
 	StepHash    = "hash"     // Name: the policy, Target: the target that has the client, Reason: the places of all
 	StepHeld    = "held"     // Name: the policy: nothing was up but what is held back
+	StepSpill   = "spill"    // Name: the site that has no room for the client; Verdict: what becomes of the client
 	StepAllDown = "all_down" // Name: the policy, Verdict: what all_down makes of it
 	StepAnswer  = "answer"   // Name: the sites chosen; Verdict: the action
 )
@@ -200,7 +201,7 @@ func (v verdict) String() string {
 // traceNoMatch adds the step of a rule that does not match. In a last resort
 // that is not told again.
 func (w *walk) traceNoMatch(k *kid) {
-	if w.in.Trace == nil || w.manner != byHealth {
+	if w.in.Trace == nil || w.again() {
 		return
 	}
 	s := w.p.rules[k.rule].rule.step()
@@ -242,7 +243,7 @@ func (w *walk) traceRule(step int, k *kid, v verdict) {
 
 // traceNotTried adds the rules behind the one that was taken.
 func (w *walk) traceNotTried(kids []kid) {
-	if w.in.Trace == nil || w.manner != byHealth {
+	if w.in.Trace == nil || w.again() {
 		return
 	}
 	for i := range kids {

@@ -55,6 +55,10 @@ func (w *walk) clientIs(cond Condition) string {
 func (w *walk) traceSite(step int, n *node, j judgment) {
 	s := w.p.sites.At(n.site)
 	site := w.in.Health.At(s.ID)
+	if w.isGone(s.ID) {
+		w.in.Trace.Steps[step].Reason = "has no room for this client"
+		return
+	}
 	reason := w.entryReason(s.ID, site, s.Name, w.lenient > 0)
 	listed := s.lists(w.in.Family)
 	if j.lenient && w.lenient == 0 {
@@ -141,7 +145,7 @@ func (w *walk) traceOverridden(n *node, i int, e health.Entry) {
 // traceOrder adds the step that says how far the sites of a nearest policy
 // are. In the other manners that is not told again.
 func (w *walk) traceOrder(n *node) {
-	if w.manner != byHealth {
+	if w.again() {
 		return
 	}
 	at := placeOf(w.in.Trace.Place)

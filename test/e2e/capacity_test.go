@@ -62,7 +62,7 @@ func TestExcessMovesOn(t *testing.T) {
 		w.Header().Set("X-Load", fmt.Sprint(load.Load()))
 	}))
 	t.Cleanup(web.Close)
-	for _, way := range []string{"API", "header", "no room"} {
+	for _, way := range []string{"API", "header", "no room", "one is full"} {
 		t.Run(way, func(t *testing.T) {
 			check, checks, spare := "", "", ""
 			load.Store(50)
@@ -70,13 +70,16 @@ func TestExcessMovesOn(t *testing.T) {
 				check = ", check: web"
 				checks = fmt.Sprintf("checks:\n  web: {http: {port: %s, load: {header: X-Load}}, interval: 100ms, target: 127.0.0.1}\n", web.URL[strings.LastIndex(web.URL, ":")+1:])
 			}
-			if way == "no room" {
+			if way == "no room" || way == "one is full" {
 				spare = ", capacity: 100"
+			}
+			next, third := "127.2.0.2", "}\npolicies:\n  web: {failover: [fra, iad]}\n"
+			if way == "one is full" {
+				next, third = "127.2.0.3", "}\n  sgp: {addresses: [127.2.0.3]}\npolicies:\n  web: {failover: [fra, iad, sgp]}\n"
 			}
 			dir := folder(t, files{
 				"zones/example.com.zone": zoneText("www 5 STEER web\n"),
-				"zones/steering.yaml": checks + "sites:\n  fra: {addresses: [127.2.0.1], capacity: 100" + check + "}\n  iad: {addresses: [127.2.0.2]" + spare +
-					"}\npolicies:\n  web: {failover: [fra, iad]}\n",
+				"zones/steering.yaml": checks + "sites:\n  fra: {addresses: [127.2.0.1], capacity: 100" + check + "}\n  iad: {addresses: [127.2.0.2]" + spare + third,
 			})
 			s := start(t, dir)
 			const clients = 3000
@@ -98,13 +101,16 @@ func TestExcessMovesOn(t *testing.T) {
 				}
 				return
 			}
+			if way == "one is full" {
+				s.post("/api/v1/sites/iad/load", `{"load": 95}`)
+			}
 			report(105)
 			eventually(t, 15*time.Second, "some clients move", func() bool { return s.metric(`geodns_site_share{site="fra"}`) < 1 })
 			first := s.servedBy(clients)
 			if part := share(first, "127.2.0.1"); part < 0.93 || part > 0.97 { // of 105 the site can take 100
 				t.Errorf("fra keeps %.3f of its clients, and is 5 %% over", part)
 			}
-			if share(first, "127.2.0.1")+share(first, "127.2.0.2") != 1 {
+			if share(first, "127.2.0.1")+share(first, next) != 1 {
 				t.Error("some clients have neither")
 			}
 			for i, a := range s.servedBy(clients) {
