@@ -79,7 +79,7 @@ func TestExcessMovesOn(t *testing.T) {
 			}
 			dir := folder(t, files{
 				"zones/example.com.zone": zoneText("www 5 STEER web\n"),
-				"zones/steering.yaml": checks + "sites:\n  fra: {addresses: [127.2.0.1], capacity: 100" + check + "}\n  iad: {addresses: [127.2.0.2]" + spare + third,
+				"zones/steering.yaml":    checks + "sites:\n  fra: {addresses: [127.2.0.1], capacity: 100" + check + "}\n  iad: {addresses: [127.2.0.2]" + spare + third,
 			})
 			s := start(t, dir)
 			const clients = 3000
