@@ -10,8 +10,10 @@ import (
 type preparing struct {
 	bareEcho
 	told, asked []string
-	times       int
+	times, done int
 }
+
+func (p *preparing) Done(int) { p.done++ }
 
 func (p *preparing) Prepare(_ int, packets [][]byte) {
 	p.times++
@@ -48,6 +50,9 @@ func TestPreparerIsToldOfTheWholeBatch(t *testing.T) {
 		s.answerBatch(u, b, n, h)
 		if !slices.Equal(h.asked, packets) {
 			t.Errorf("asked %q, want %q", h.asked, packets)
+		}
+		if h.done != h.times {
+			t.Errorf("told %d times that a batch is done, want %d", h.done, h.times)
 		}
 		if n == 1 && h.times != 0 {
 			t.Error("told of a single query")

@@ -28,9 +28,11 @@ type Handler interface {
 // asked for the answers one by one.
 type Preparer interface {
 	// Prepare sees the packets as they came, in the order of the answers, those
-	// that will be dropped among them. It keeps none and writes to none. The
-	// worker is as for Answer.
+	// that will be dropped among them. It writes to none; they stay where they are
+	// until Done. The worker is as for Answer.
 	Prepare(worker int, packets [][]byte)
+	// Done comes after the last answer of a batch for which Prepare was called.
+	Done(worker int)
 }
 
 // TCPShards is how many queries that came over TCP are answered at the same

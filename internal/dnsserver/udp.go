@@ -90,7 +90,8 @@ func (s *Server) askHandler(u *udpSocket, b *batch, n int, h Handler) int {
 	silent, replies := 0, 0
 	lane := &s.lanes[u.worker]
 	lane.mu.Lock()
-	if p, ok := h.(Preparer); ok && n > 1 {
+	p, ok := h.(Preparer)
+	if ok = ok && n > 1; ok {
 		p.Prepare(u.worker, b.all(n))
 	}
 	for i := range n {
@@ -106,6 +107,9 @@ func (s *Server) askHandler(u *udpSocket, b *batch, n int, h Handler) int {
 		}
 		b.queue(replies, i, reply)
 		replies++
+	}
+	if ok {
+		p.Done(u.worker)
 	}
 	lane.mu.Unlock()
 	c.received.Add(uint64(n))

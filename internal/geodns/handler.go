@@ -69,6 +69,9 @@ func (h *handler) Prepare(worker int, packets [][]byte) {
 	h.workers[worker].responder.Prepare(h.state.Load(), packets)
 }
 
+// Done implements dnsserver.Preparer.
+func (h *handler) Done(worker int) { h.workers[worker].responder.Forget() }
+
 // record counts an outcome once.
 func (h *handler) record(worker int, tcp bool, o *answer.Outcome) {
 	if o.Verdict == dnswire.Drop {

@@ -167,7 +167,7 @@ func (l *loader) openDatabases(cfg config.Geodns, out *Loaded, list *diag.List) 
 func (l *Loaded) State(cookies answer.Cookies) *answer.State {
 	st := &answer.State{
 		Zones:   zone.NewSet(l.Zones),
-		ByZone:  make(map[*zone.Zone]*answer.Zone, len(l.Zones)),
+		Bound:   l.bound,
 		Cookies: cookies,
 		Version: l.Config.Version,
 		UDPSize: uint16(l.Config.Limits.UDPSize),
@@ -178,9 +178,6 @@ func (l *Loaded) State(cookies answer.Cookies) *answer.State {
 	}
 	if l.Config.NSID != "" {
 		st.NSID = []byte(l.Config.NSID)
-	}
-	for i, z := range l.Zones {
-		st.ByZone[z] = l.bound[i]
 	}
 	st.Health.Store(health.NewSnapshot(len(l.Sites.Subjects())))
 	return st

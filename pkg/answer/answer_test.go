@@ -141,7 +141,7 @@ func testPolicies() map[string]*policy.Spec {
 // load reads the zones of a transcript.
 func load(t testing.TB, head string) *world {
 	t.Helper()
-	w := &world{sites: policy.NewSites(testSites), state: &State{ByZone: map[*zone.Zone]*Zone{}}}
+	w := &world{sites: policy.NewSites(testSites), state: &State{}}
 	var zones []*zone.Zone
 	for i, block := range strings.Split("\n"+head, "\nzone ") {
 		if i == 0 {
@@ -184,7 +184,7 @@ func (w *world) zone(t testing.TB, name, text string) *zone.Zone {
 		}
 		bound.Carried = append(bound.Carried, records(t).Carried(all))
 	}
-	w.state.ByZone[z] = bound
+	w.state.Bound = append(w.state.Bound, bound)
 	return z
 }
 

@@ -122,7 +122,7 @@ func (e *Explanation) records(m *dns.Msg) {
 // WithHealth returns a state that differs from st in its health alone.
 func (st *State) WithHealth(s *health.Snapshot) *State {
 	next := &State{
-		Zones: st.Zones, ByZone: st.ByZone, Cookies: st.Cookies,
+		Zones: st.Zones, Bound: st.Bound, Cookies: st.Cookies,
 		NSID: st.NSID, Version: st.Version, UDPSize: st.UDPSize, TCPIdle: st.TCPIdle,
 		ExplainTo: st.ExplainTo, Reasons: st.Reasons,
 	}

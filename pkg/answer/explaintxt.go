@@ -7,6 +7,7 @@ import (
 
 	"github.com/geodns-vipd/geodns/pkg/dnswire"
 	"github.com/geodns-vipd/geodns/pkg/policy"
+	"github.com/geodns-vipd/geodns/pkg/zone"
 )
 
 // explainLabel is the first label of a name under which those who may ask are
@@ -43,7 +44,9 @@ func (r *Responder) explain(st *State, req Request, o *Outcome) {
 	if st.Reasons != nil {
 		asked.Why = st.Reasons()
 	}
-	o.Zone = st.ByZone[st.Zones.Find([]byte(asked.Name), asked.Type)]
+	if i := st.Zones.Number([]byte(asked.Name), asked.Type); i != zone.None {
+		o.Zone = st.Bound[i]
+	}
 	r.msg.SetAA(true)
 	e, err := Explain(st.silent(), asked)
 	lines := []string{"this cannot be explained"}

@@ -62,13 +62,13 @@ func (c *chain) last() (exact, lower []byte) {
 
 // resolve is RFC 1034, Section 4.3.2 from step 2 on, with RFC 4592 and RFC
 // 6672: it looks the name up, appends what the outcome calls for and starts
-// again at the target of a CNAME or DNAME as long as a zone here holds it.
-func (r *Responder) resolve(st *State, req Request, o *Outcome) {
+// again at the target of a CNAME or DNAME as long as a zone here holds it. res is
+// what the look-up of the question has found.
+func (r *Responder) resolve(st *State, req Request, o *Outcome, res zone.Result) {
 	z := o.Zone
 	owner, lower := r.query.Name, r.query.Lower
 	r.chain.reset()
 	for {
-		res := z.Lookup(lower, r.query.Type)
 		r.trace.lookup(z, lower, res)
 		if r.chain.n == 0 {
 			// RFC 1035, Section 4.1.1: AA belongs to the first owner name.
@@ -121,11 +121,12 @@ func (r *Responder) resolve(st *State, req Request, o *Outcome) {
 			return // a loop, or too long: what was found so far
 		}
 		owner, lower = r.chain.last()
-		following := st.Zones.Find(lower, r.query.Type)
-		if following == nil {
+		following := st.Zones.Number(lower, r.query.Type)
+		if following == zone.None {
 			return // leads elsewhere; the resolver goes on there
 		}
-		z = st.ByZone[following]
+		z = st.Bound[following]
+		res = z.Lookup(lower, r.query.Type)
 	}
 }
 

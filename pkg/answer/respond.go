@@ -23,10 +23,11 @@ type Responder struct {
 	input  policy.Input
 	choice policy.Choice
 	chain  chain
-	ahead  zone.Ahead
 	lower  [dnswire.MaxName]byte
 	ede    *dnswire.EDE // why steering leaves the name without an answer; nil mostly
 	trace  *trace       // nil on the wire
+
+	prepared prepared
 }
 
 // Request is what is known of a question beside its bytes.
@@ -54,7 +55,7 @@ func (r *Responder) Answer(st *State, packet []byte, req Request, out []byte) ([
 		m.Reserve(edns.Len())
 	}
 	if o.RCode = o.Verdict.RCode(); o.Verdict == dnswire.Proceed {
-		r.answer(st, req, &o)
+		r.answer(st, packet, req, &o)
 		if edns != nil {
 			o.Scope = r.ecs.Scope
 			r.finishEDNS(st, &o)
@@ -116,7 +117,7 @@ func (r *Responder) startReply(st *State, req Request, v dnswire.Verdict) *dnswi
 }
 
 // answer carries out a well-formed question.
-func (r *Responder) answer(st *State, req Request, o *Outcome) {
+func (r *Responder) answer(st *State, packet []byte, req Request, o *Outcome) {
 	q := &r.query
 	switch {
 	case !q.HasQuestion:
@@ -152,13 +153,20 @@ func (r *Responder) answer(st *State, req Request, o *Outcome) {
 		r.explain(st, req, o)
 		return
 	}
-	z := st.Zones.Find(q.Lower, q.Type)
-	if z == nil {
+	found, known := r.prepared.take(st, packet)
+	if !known || q.Type == dnswire.TypeDS {
+		found, known = zone.Found{Number: st.Zones.Number(q.Lower, q.Type)}, false
+	}
+	if found.Number == zone.None {
 		o.RCode = dnswire.RCodeRefused
 		return
 	}
-	o.Zone = st.ByZone[z]
-	r.resolve(st, req, o)
+	o.Zone = st.Bound[found.Number]
+	if known {
+		r.resolve(st, req, o, o.Zone.LookupFound(q.Lower, q.Type, found))
+	} else {
+		r.resolve(st, req, o, o.Zone.Lookup(q.Lower, q.Type))
+	}
 }
 
 // Lower returns the name that was asked for last, in lower case and wire form; nil

@@ -30,7 +30,7 @@ const DefaultUDPSize = 1232
 // state so that a reply never sees the health of another configuration.
 type State struct {
 	Zones   *zone.Set
-	ByZone  map[*zone.Zone]*Zone // a binding for each zone of Zones
+	Bound   []*Zone // a binding for each zone of Zones, by its number there
 	Health  atomic.Pointer[health.Snapshot]
 	Cookies Cookies
 	NSID    []byte // identity of this node (RFC 5001); nil: not told
@@ -49,14 +49,14 @@ type State struct {
 // Zone binds the STEER records of a zone to compiled policies.
 type Zone struct {
 	*zone.Zone
+	Slot uint32 // what the caller counts questions by; this package only carries it
 	// Policies are in the order of Zone.Steers.
 	Policies []*policy.Policy
 	// Carried is what the sites of each policy carry beside addresses, in the
 	// same order; nil if no site carries anything.
 	Carried []*Carried
-	// Slot and AnswerSlots are numbers that the caller counts by; this package
-	// only carries them. AnswerSlots are in the order of Zone.Steers.
-	Slot        uint32
+	// AnswerSlots, like Slot, are numbers that the caller counts by, in the order
+	// of Zone.Steers.
 	AnswerSlots []*Slots
 }
 

@@ -78,6 +78,15 @@ func (s *RRset) First() []byte {
 	return rdata
 }
 
+// Last returns the last octet of the last record, 0 if there is none. It is for
+// those who want the records near the processor before they need them.
+func (s *RRset) Last() byte {
+	if len(s.data) == 0 {
+		return 0
+	}
+	return s.data[len(s.data)-1]
+}
+
 // cutRData cuts the first record off data.
 func cutRData(data []byte) (rdata, rest []byte) {
 	end := lengthLen + int(binary.BigEndian.Uint16(data))

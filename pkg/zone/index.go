@@ -26,7 +26,7 @@ type index struct {
 // the table grown, without going to the nodes.
 type slot struct {
 	hash uint32
-	node uint32 // number of the node and 1; 0: free
+	node uint32 // number of the node, or of the zone in a Set, and 1; 0: free
 }
 
 // Sizes of chunks: small zones are many, large ones have many chunks.

@@ -62,7 +62,22 @@ type Result struct {
 // For type ANY, Set is nil and the outcome NoData unless something else than
 // data is at the name; the caller chooses among Node.Sets.
 func (z *Zone) Lookup(name []byte, t dnswire.Type) Result {
-	if n := z.find(name); n != nil {
+	return z.lookup(name, t, z.find(name))
+}
+
+// LookupFound is Lookup of a name of which an [Ahead] has found f, with z the zone
+// of that number.
+func (z *Zone) LookupFound(name []byte, t dnswire.Type, f Found) Result {
+	n := f.node
+	if n != nil && string(n.Name) != string(name) {
+		n = z.find(name) // another name has the same hash
+	}
+	return z.lookup(name, t, n)
+}
+
+// lookup is Lookup with the node of the name, nil if it has none.
+func (z *Zone) lookup(name []byte, t dnswire.Type, n *Node) Result {
+	if n != nil {
 		switch more := n.more; {
 		case more == nil:
 			return n.data(t)
