@@ -3,6 +3,7 @@ package geodns
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"time"
@@ -256,6 +257,9 @@ func (s *Server) takeOver() (bool, error) {
 		return true, err
 	}
 	m, fds, err := conn.Receive(stepTime, stepOffer)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return true, fmt.Errorf("it does not answer within %v: another process takes over from it already, as its log tells, or it hangs", stepTime)
+	}
 	if err != nil {
 		return true, err
 	}
