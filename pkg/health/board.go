@@ -3,7 +3,6 @@ package health
 import (
 	"cmp"
 	"iter"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -80,7 +79,9 @@ type Board struct {
 	// The default is up: an answer too many is better than none.
 	UnknownDown bool
 
-	watches   map[Key]*watched
+	watches   []watched // in the order in which they were given
+	places    keyIndex  // of the watches
+	order     []int32   // places in the order of the keys
 	above     map[Key][]Key // the calculated checks of which a check is a member
 	overrides overrides
 	rules     map[string]Rules
@@ -95,12 +96,6 @@ type Board struct {
 	nextLook   time.Time           // at the loads; zero if there are none
 
 	failing map[Target]Judgment // addresses that WhatIf takes as failing
-}
-
-type watched struct {
-	spec    Spec
-	formula *Formula
-	tracker Tracker
 }
 
 // NewBoard returns a board that watches the given checks and knows nothing of
@@ -118,40 +113,77 @@ func NewBoard(watches []Watch) *Board {
 // configuration says: a site that is drained, taken out of the file by mistake
 // and put back, is still drained.
 func (b *Board) Rebuild(watches []Watch) (gone []Key) {
-	old := b.watches
-	b.watches = make(map[Key]*watched, len(watches))
+	before := *b
+	b.watches, b.places = make([]watched, 0, len(watches)), newKeyIndex(len(watches))
+	plans := map[plan]*plan{}
 	for _, w := range watches {
-		next := &watched{spec: w.Spec, formula: w.Formula}
-		if before, ok := old[w.Key]; ok {
-			next.tracker = before.tracker
-		} else if p, ok := b.prior[w.Key]; ok {
-			next.tracker = Tracker{Known: true, Up: p.up, Since: p.since, Restored: true}
+		if b.find(w.Key) != nil {
+			continue // the same check of the same address
 		}
-		b.watches[w.Key] = next
+		shared := plans[plan{w.Spec, w.Formula}]
+		if shared == nil {
+			shared = &plan{w.Spec, w.Formula}
+			plans[*shared] = shared
+		}
+		next := watched{key: w.Key, plan: shared}
+		if was := before.find(w.Key); was != nil {
+			next.set(was.tracker())
+		} else if p, ok := b.prior[w.Key]; ok {
+			next.set(Tracker{Known: true, Up: p.up, Since: p.since, Restored: true})
+		}
+		b.places.add(w.Key, len(b.watches))
+		b.watches = append(b.watches, next)
 	}
 	if len(watches) > 0 {
 		b.prior = nil // what the first configuration lacks is forgotten
 	}
-	for k := range old {
-		if b.watches[k] == nil {
+	for i := range before.watches {
+		if k := before.watches[i].key; b.find(k) == nil {
 			gone = append(gone, k)
 		}
 	}
 	slices.SortFunc(gone, Key.Compare)
+	b.sort()
 	b.linkFormulas()
 	b.settleAll()
 	return gone
+}
+
+// sort notes the order of the keys.
+func (b *Board) sort() {
+	b.order = make([]int32, len(b.watches))
+	for i := range b.order {
+		b.order[i] = int32(i)
+	}
+	slices.SortFunc(b.order, func(i, j int32) int { return b.watches[i].key.Compare(b.watches[j].key) })
+}
+
+// find returns the watch of k, or nil.
+func (b *Board) find(k Key) *watched {
+	if at, ok := b.Place(k); ok {
+		return &b.watches[at]
+	}
+	return nil
+}
+
+// Place returns where k stands among the checks watched, which are counted from
+// 0 in the order in which they were given, and whether it is watched. It holds
+// until the next [Board.Rebuild].
+func (b *Board) Place(k Key) (int, bool) {
+	at := b.places.find(k, func(i int) *Key { return &b.watches[i].key })
+	return at, at >= 0
 }
 
 // Step feeds one result to the tracker of k and reports whether its state
 // changed, as [Tracker.Step] does, or that of a check calculated from it. A result for a key that is not watched, as
 // one that was on its way during a reload, is dropped.
 func (b *Board) Step(k Key, r Result) (changed bool) {
-	w := b.watches[k]
+	w := b.find(k)
 	if w == nil {
 		return false
 	}
-	w.tracker, changed = w.tracker.Step(r, w.spec)
+	t, changed := w.tracker().Step(r, w.plan.spec)
+	w.set(t)
 	for _, up := range b.Above(k) {
 		changed = b.settle(up, r.At) || changed
 	}
@@ -160,18 +192,18 @@ func (b *Board) Step(k Key, r Result) (changed bool) {
 
 // Tracker returns the tracker of k, and whether k is watched.
 func (b *Board) Tracker(k Key) (Tracker, bool) {
-	w := b.watches[k]
+	w := b.find(k)
 	if w == nil {
 		return Tracker{}, false
 	}
-	return w.tracker, true
+	return w.tracker(), true
 }
 
 // Adopt gives the check k, if it is watched, the tracker that another board had
 // for it: that of the process which this one follows.
 func (b *Board) Adopt(k Key, t Tracker) {
-	if w := b.watches[k]; w != nil {
-		w.tracker = t
+	if w := b.find(k); w != nil {
+		w.set(t)
 	}
 }
 
@@ -181,8 +213,8 @@ func (b *Board) Len() int { return len(b.watches) }
 // Unknown returns how many checks have given no verdict yet.
 func (b *Board) Unknown() int {
 	n := 0
-	for _, w := range b.watches {
-		if !w.tracker.Known {
+	for i := range b.watches {
+		if b.watches[i].flags&flagKnown == 0 {
 			n++
 		}
 	}
@@ -192,8 +224,8 @@ func (b *Board) Unknown() int {
 // All returns the trackers in the order of their keys.
 func (b *Board) All() iter.Seq2[Key, Tracker] {
 	return func(yield func(Key, Tracker) bool) {
-		for _, k := range slices.SortedFunc(maps.Keys(b.watches), Key.Compare) {
-			if !yield(k, b.watches[k].tracker) {
+		for _, i := range b.order {
+			if w := &b.watches[i]; !yield(w.key, w.tracker()) {
 				return
 			}
 		}

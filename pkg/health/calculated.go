@@ -73,11 +73,12 @@ var calculatedSpec = Spec{Fall: 1, Rise: 1}
 // as they are now.
 func (b *Board) linkFormulas() {
 	b.above = map[Key][]Key{}
-	for k, w := range b.watches {
-		if w.formula == nil {
+	for i := range b.watches {
+		k, formula := b.watches[i].key, b.watches[i].plan.formula
+		if formula == nil {
 			continue
 		}
-		for _, member := range w.formula.Of {
+		for _, member := range formula.Of {
 			below := Key{k.Site, k.Addr, member}
 			b.above[below] = append(b.above[below], k)
 		}
@@ -116,13 +117,13 @@ func (b *Board) settleAll() {
 	done := map[Key]bool{}
 	var visit func(Key)
 	visit = func(k Key) {
-		w := b.watches[k]
-		if w == nil || w.formula == nil || done[k] {
+		w := b.find(k)
+		if w == nil || w.plan.formula == nil || done[k] {
 			return
 		}
 		done[k] = true
 		var at time.Time
-		for _, name := range w.formula.Of {
+		for _, name := range w.plan.formula.Of {
 			member := Key{k.Site, k.Addr, name}
 			visit(member)
 			if t, _ := b.Tracker(member); t.Since.After(at) {
@@ -131,22 +132,23 @@ func (b *Board) settleAll() {
 		}
 		b.settle(k, at)
 	}
-	for k := range b.watches {
-		visit(k)
+	for i := range b.watches {
+		visit(b.watches[i].key)
 	}
 }
 
 // settle calculates k anew at a time and reports whether its state changed.
 func (b *Board) settle(k Key, at time.Time) (changed bool) {
-	w := b.watches[k]
-	members := make([]Tracker, len(w.formula.Of))
-	for i, name := range w.formula.Of {
+	w := b.find(k)
+	members := make([]Tracker, len(w.plan.formula.Of))
+	for i, name := range w.plan.formula.Of {
 		members[i], _ = b.Tracker(Key{k.Site, k.Addr, name})
 	}
-	v, why := w.formula.evaluate(members)
+	v, why := w.plan.formula.evaluate(members)
 	if v == NoVerdict {
 		return false
 	}
-	w.tracker, changed = w.tracker.Step(Result{Verdict: v, Err: why, At: at}, calculatedSpec)
+	t, changed := w.tracker().Step(Result{Verdict: v, Err: why, At: at}, calculatedSpec)
+	w.set(t)
 	return changed
 }

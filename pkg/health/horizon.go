@@ -10,15 +10,16 @@ func (b *Board) horizon(s Subject) uint16 {
 	up := b.Judge(s).Up
 	least, most := time.Duration(-1), time.Duration(0)
 	for _, check := range s.Checks {
-		w := b.watches[Key{s.Site, s.Addr, check}]
+		w := b.find(Key{s.Site, s.Addr, check})
 		if w == nil {
 			continue
 		}
-		need := time.Duration(w.tracker.needs(w.spec)) * w.spec.Interval
+		t := w.tracker()
+		need := time.Duration(t.needs(w.plan.spec)) * w.plan.spec.Interval
 		if least < 0 || need < least {
 			least = need
 		}
-		if w.tracker.Known && !w.tracker.Up {
+		if t.Known && !t.Up {
 			most = max(most, need)
 		}
 	}
