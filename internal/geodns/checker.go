@@ -18,18 +18,35 @@ type prober interface {
 
 // target is a check of an address, with how to probe it.
 type target struct {
-	health.Watch
-	prober prober // nil for a calculated check
+	Key health.Key
+	*method
 }
 
-// observer is told of every result; it must not block.
-type observer func(k health.Key, r health.Result)
+// method is what the addresses of a check have in common; there may be tens of
+// thousands of them.
+type method struct {
+	Spec    health.Spec
+	Formula *health.Formula
+	prober  prober // nil for a calculated check
+}
+
+// watch returns the target as the board knows it.
+func (t target) watch() health.Watch {
+	return health.Watch{Key: t.Key, Spec: t.Spec, Formula: t.Formula}
+}
+
+// counter counts results by series; it must not block.
+type counter interface {
+	SetChecks(keys []health.Key) (series []int32)
+	ObserveCheck(series int32, k health.Key, r health.Result)
+}
 
 // checker runs the checks. Its one goroutine (Run) owns the board and the
 // schedule; everything else reaches them through do.
 type checker struct {
-	log     *slog.Logger
-	observe observer
+	log   *slog.Logger
+	count counter   // nil: nobody counts
+	epoch time.Time // from which moments are counted
 
 	calls   chan func(context.Context)
 	results inbox
@@ -38,7 +55,7 @@ type checker struct {
 
 	// Owned by Run's goroutine; before Run, by whoever made the checker.
 	board   *health.Board
-	watches map[health.Key]*scheduled
+	watches []scheduled // by the places of the board
 	queue   queue
 	begun   time.Time   // when probes were started last
 	loop    *probe.Loop // makes the lean probes; nil until there is one
@@ -64,15 +81,15 @@ type boardRules struct {
 	horizons  bool // some answer depends on how soon a state can change
 }
 
-func newChecker(log *slog.Logger, observe observer) *checker {
+func newChecker(log *slog.Logger, count counter) *checker {
 	return &checker{
 		log:     log,
-		observe: observe,
+		count:   count,
+		epoch:   time.Now(),
 		calls:   make(chan func(context.Context)),
 		results: newInbox(),
 		ended:   make(chan struct{}),
 		board:   health.NewBoard(nil),
-		watches: map[health.Key]*scheduled{},
 		publish: func(*health.Board) {},
 		changed: func() {},
 	}
@@ -104,6 +121,15 @@ func (c *checker) unknown(watches []target) []target {
 	return out
 }
 
+// plain returns the targets as the board knows them.
+func plain(targets []target) []health.Watch {
+	out := make([]health.Watch, len(targets))
+	for i, t := range targets {
+		out[i] = t.watch()
+	}
+	return out
+}
+
 // configure makes the checker run exactly the given watches from now on:
 // those that it ran before keep state and schedule. first are the results of a
 // first round over fresh. publish takes over; it is called before configure
@@ -115,12 +141,9 @@ func (c *checker) configure(watches, fresh []target, first []health.Result, rule
 	c.subjects, c.horizons = rules.subjects, rules.horizons
 	retired := c.probers(watches)
 	c.adopt(watches)
-	plain := make([]health.Watch, len(watches))
-	for i, w := range watches {
-		plain[i] = w.Watch
-	}
-	c.board.Rebuild(plain)
-	c.schedule(watches, time.Now())
+	before := c.places(watches)
+	c.board.Rebuild(plain(watches))
+	c.schedule(watches, before, time.Now())
 	for i, w := range fresh {
 		if w.prober != nil {
 			c.step(keyedResult{w.Key, first[i]})
@@ -173,7 +196,7 @@ func (c *checker) note(e health.Event) {
 // use.
 func (c *checker) adopt(next []target) {
 	for _, w := range next {
-		before := c.watches[w.Key]
+		before := c.find(w.Key)
 		if before == nil {
 			continue
 		}
@@ -195,8 +218,8 @@ func (c *checker) probers(next []target) []closer {
 		}
 	}
 	var out []closer
-	for _, w := range c.watches {
-		if p, ok := w.prober.(closer); ok && !used[p] {
+	for i := range c.watches {
+		if p, ok := c.watches[i].prober.(closer); ok && !used[p] {
 			used[p] = true
 			out = append(out, p)
 		}

@@ -62,7 +62,7 @@ func (p *script) began() []time.Time {
 var second = health.Spec{Interval: time.Second, Timeout: 500 * time.Millisecond, Fall: 2, Rise: 3}
 
 func watchOf(site string, spec health.Spec, p prober) target {
-	return target{Watch: health.Watch{Key: health.Key{Site: site, Addr: netip.MustParseAddr("192.0.2.1"), Check: "web"}, Spec: spec}, prober: p}
+	return target{health.Key{Site: site, Addr: netip.MustParseAddr("192.0.2.1"), Check: "web"}, &method{Spec: spec, prober: p}}
 }
 
 // rig is a running checker with what it published.
@@ -79,7 +79,7 @@ func runChecker(t *testing.T, watches ...target) *rig {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &rig{ctx: ctx, log: new(strings.Builder)}
-	r.checker = newChecker(slog.New(slog.NewTextHandler(r.log, nil)), func(health.Key, health.Result) {})
+	r.checker = newChecker(slog.New(slog.NewTextHandler(r.log, nil)), nil)
 	results := firstRound(ctx, watches)
 	r.configure(watches, watches, results, boardRules{}, r.note(watches))
 	done := make(chan struct{})
@@ -284,7 +284,7 @@ func TestNewWatchIsProbedBeforeThePublication(t *testing.T) {
 
 // TestResultsThatWaitArePublishedTogether fills the queue of results.
 func TestResultsThatWaitArePublishedTogether(t *testing.T) {
-	c := newChecker(slog.New(slog.DiscardHandler), func(health.Key, health.Result) {})
+	c := newChecker(slog.New(slog.DiscardHandler), nil)
 	var watches []target
 	for i := range 200 {
 		watches = append(watches, watchOf(fmt.Sprint("s", i), second, &script{}))

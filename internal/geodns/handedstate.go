@@ -71,11 +71,7 @@ func parseHanded(text json.RawMessage) (s handedState, err error) {
 // process has of them, and its overrides.
 func (s *handedState) restore(b *health.Board, targets []target) {
 	b.Restore(s.saved, time.Now())
-	watches := make([]health.Watch, len(targets))
-	for i, t := range targets {
-		watches[i] = t.Watch
-	}
-	b.Rebuild(watches)
+	b.Rebuild(plain(targets))
 	for _, c := range s.Checks {
 		if !c.Known {
 			continue // what this process has found out itself is more

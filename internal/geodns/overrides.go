@@ -2,11 +2,9 @@ package geodns
 
 import (
 	"fmt"
-	"math"
 	"net/netip"
 	"time"
 
-	"github.com/geodns-vipd/geodns/internal/metrics"
 	"github.com/geodns-vipd/geodns/pkg/health"
 )
 
@@ -75,36 +73,6 @@ func overridesOf(b *health.Board, t health.Target, now time.Time) []OverrideStat
 		if p.Target == t {
 			out = append(out, overrideStatus(p, now))
 		}
-	}
-	return out
-}
-
-// overrideMetrics returns what Prometheus is told about overrides.
-func overrideMetrics(l *Loaded, b *health.Board, now time.Time) metrics.Overrides {
-	out := metrics.Overrides{Sites: make([]metrics.SiteShare, l.Sites.Len())}
-	for i := range int32(l.Sites.Len()) {
-		site := l.Sites.At(i)
-		st := metrics.SiteShare{Site: site.Name, Kept: len(b.KeptBy(site.Name)) > 0}
-		for _, a := range site.Addrs {
-			held, _ := b.Held(health.Target{Site: site.Name, Addr: a.Addr})
-			st.Held = st.Held || held
-		}
-		if len(site.Addrs) == 0 {
-			st.Held, _ = b.Held(health.Target{Site: site.Name})
-		}
-		load, fresh, keeps := b.Load(site.Name, now)
-		if st.Capacity = b.Rules(site.Name).Capacity; st.Capacity == 0 {
-			st.Capacity = math.Inf(1)
-		}
-		if st.Load = load; !fresh {
-			st.Load = math.NaN()
-		}
-		st.Share = part(health.Entry{Share: b.Limit(health.Target{Site: site.Name}, now).Share, Spill: health.FullShare - keeps}.Keeps())
-		out.Sites[i] = st
-	}
-	for _, p := range b.Overrides() {
-		o := overrideStatus(p, now)
-		out.InForce = append(out.InForce, metrics.Override{Policy: o.Policy, Site: o.Site, Address: o.Address, State: o.State})
 	}
 	return out
 }

@@ -130,16 +130,25 @@ func targets(cfg *steering.Config, list *diag.List) []target {
 	}
 	watches := cfg.Watches()
 	out := make([]target, len(watches))
-	made := map[string]prober{} // by check and site
+	methods := map[methodOf]*method{}
 	for i, w := range watches {
-		out[i] = target{Watch: w, prober: probers[w.Key.Check]}
-		if perSite := perSite[w.Key.Check]; perSite != nil {
-			key := fmt.Sprintf("%s\x00%s", w.Key.Check, w.Key.Site)
-			if made[key] == nil {
-				made[key] = perSite(w.Key.Site)
-			}
-			out[i].prober = made[key]
+		of := methodOf{check: w.Key.Check}
+		perSite := perSite[w.Key.Check]
+		if perSite != nil {
+			of.site = w.Key.Site
 		}
+		m := methods[of]
+		if m == nil {
+			m = &method{Spec: w.Spec, Formula: w.Formula, prober: probers[w.Key.Check]}
+			if perSite != nil {
+				m.prober = perSite(w.Key.Site)
+			}
+			methods[of] = m
+		}
+		out[i] = target{w.Key, m}
 	}
 	return out
 }
+
+// methodOf is for whom a method is: a check, or a check of one site.
+type methodOf struct{ check, site string }

@@ -97,8 +97,9 @@ func (p *pushed) mayReport(token string) bool {
 // goroutine, and returns how many addresses it was about.
 func (c *checker) report(check, site string, addr netip.Addr, r report) int {
 	n, changed := 0, false
-	for k, s := range c.watches {
-		p, ok := s.prober.(*pushed)
+	for i := range c.watches {
+		k := c.watches[i].Key
+		p, ok := c.watches[i].prober.(*pushed)
 		if !ok || k.Check != check || k.Site != site || addr.IsValid() && k.Addr != addr {
 			continue
 		}
@@ -142,8 +143,8 @@ func (s *Server) reports(ctx context.Context, req control.ReportRequest) error {
 
 // mayReport reports whether token is that of a push check.
 func (c *checker) mayReport(check, token string) bool {
-	for k, s := range c.watches {
-		if p, ok := s.prober.(*pushed); ok && k.Check == check {
+	for i := range c.watches {
+		if p, ok := c.watches[i].prober.(*pushed); ok && c.watches[i].Key.Check == check {
 			return p.mayReport(token)
 		}
 	}

@@ -10,11 +10,9 @@ import (
 
 	"github.com/geodns-vipd/geodns/internal/config"
 	"github.com/geodns-vipd/geodns/internal/daemon"
-	"github.com/geodns-vipd/geodns/internal/metrics"
 	"github.com/geodns-vipd/geodns/internal/watch"
 	"github.com/geodns-vipd/geodns/pkg/answer"
 	"github.com/geodns-vipd/geodns/pkg/diag"
-	"github.com/geodns-vipd/geodns/pkg/health"
 	"github.com/geodns-vipd/geodns/pkg/policy"
 )
 
@@ -131,7 +129,6 @@ func (s *Server) reloadNow(ctx context.Context, why string) {
 	}
 	s.checker.do(ctx, func(context.Context) {
 		s.checker.configure(loaded.targets, fresh, results, loaded.boardRules(), s.swap(loaded))
-		s.forgetGone(loaded.targets)
 	})
 	s.loadedWell(list)
 	s.Log.Info("reloaded", "cause", why, "zones", len(loaded.Zones), "read", loaded.fresh, "took", time.Since(begin).Round(time.Millisecond))
@@ -271,27 +268,4 @@ func (s *Server) slotsOf(p *policy.Policy) *answer.Slots {
 		of = append(of, answer.SlotOf{Site: site, Slot: slot})
 	}
 	return answer.NewSlots(of)
-}
-
-// forgetGone drops the series of sites, addresses and checks that are not there
-// any more; it must run in the board's goroutine.
-func (s *Server) forgetGone(targets []target) {
-	keys := make([]health.Key, len(targets))
-	for i, t := range targets {
-		keys[i] = t.Key
-	}
-	s.metrics.Forget(keys)
-	s.publishHealth(s.live.Load(), s.checker.board)
-}
-
-// publishHealth tells the metrics the state of every address.
-func (s *Server) publishHealth(l *live, b *health.Board) {
-	var states []metrics.AddressHealth
-	for _, subject := range l.Sites.Subjects() {
-		if subject.Addr.IsValid() {
-			states = append(states, metrics.AddressHealth{Site: subject.Site, Address: subject.Addr.String(), Up: b.Judge(subject).Up})
-		}
-	}
-	s.metrics.SetHealth(states)
-	s.metrics.SetOverrides(overrideMetrics(l.Loaded, b, time.Now()))
 }

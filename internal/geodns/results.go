@@ -1,7 +1,6 @@
 package geodns
 
 import (
-	"container/heap"
 	"sync"
 	"time"
 
@@ -73,20 +72,19 @@ func (c *checker) handle() {
 
 // finish puts the watch back into the queue and steps its tracker.
 func (c *checker) finish(r keyedResult) (changed bool) {
-	s := c.watches[r.key]
-	if s == nil {
+	at, ok := c.board.Place(r.key)
+	if !ok {
 		return false // gone in a reload
 	}
-	if s.index < 0 {
-		s.started = time.Time{}
-		if s.due.Before(r.res.At) {
+	if s := &c.watches[at]; s.index == underWay {
+		if ended := c.instant(r.res.At); s.due < ended {
 			// The probe outlasted the interval, by as much as its timeout was
 			// noticed late. The next starts at once, and the interval counts
 			// from there: lateness must not add up while a target hangs, only
 			// to be made good by probes that are too close when it is back.
-			s.due = r.res.At
+			s.due = ended
 		}
-		heap.Push(&c.queue, s)
+		c.push(int32(at))
 	}
 	return c.step(r)
 }
@@ -107,7 +105,6 @@ func (c *checker) step(r keyedResult) bool {
 	}
 	c.scratch = stepScratch{touched, before}
 	changed := c.board.Step(r.key, r.res)
-	c.observe(r.key, r.res)
 	c.remember(r)
 	was := &before[len(before)-1]
 	c.logWarning(r, was.Last)

@@ -1,7 +1,6 @@
 package geodns
 
 import (
-	"container/heap"
 	"context"
 	"time"
 
@@ -9,43 +8,91 @@ import (
 	"github.com/geodns-vipd/geodns/pkg/health/probe"
 )
 
-// scheduled is a watch and when its next probe starts.
+// scheduled is a watch and when its next probe starts. It is kept small, since
+// there may be tens of thousands: TestCheckIsSmall.
 type scheduled struct {
 	*target
-	due     time.Time
-	index   int // in the queue, -1 while a probe is under way
-	started time.Time
-	recent  latencies
+	due    instant
+	index  int32 // in the queue, or one of the following
+	series int32 // by which it is counted
+	recent latencies
 }
 
-// schedule rebuilds the queue; a watch with an unchanged interval keeps its
-// next start.
-func (c *checker) schedule(watches []target, now time.Time) {
+// What stands in place of an index in the queue.
+const (
+	underWay   int32 = -1 // a probe is
+	calculated int32 = -2 // there are no probes
+)
+
+// instant is a time, counted from the epoch of the checker: a third of the
+// memory of a [time.Time].
+type instant time.Duration
+
+func (c *checker) instant(t time.Time) instant { return instant(t.Sub(c.epoch)) }
+func (c *checker) time(m instant) time.Time    { return c.epoch.Add(time.Duration(m)) }
+
+// find returns the watch of k, or nil.
+func (c *checker) find(k health.Key) *scheduled {
+	if at, ok := c.board.Place(k); ok && at < len(c.watches) {
+		return &c.watches[at]
+	}
+	return nil
+}
+
+// places returns where each of the targets stands now, -1 if nowhere.
+func (c *checker) places(targets []target) []int32 {
+	out := make([]int32, len(targets))
+	for i := range targets {
+		at, _ := c.board.Place(targets[i].Key)
+		if out[i] = int32(at); at >= len(c.watches) {
+			out[i] = -1
+		}
+	}
+	return out
+}
+
+// schedule rebuilds the queue for what the board watches now, given the places
+// of before; a watch with an unchanged interval keeps its next start.
+func (c *checker) schedule(watches []target, places []int32, now time.Time) {
 	old := c.watches
-	c.watches = make(map[health.Key]*scheduled, len(watches))
-	c.queue = c.queue[:0]
+	c.watches = make([]scheduled, c.board.Len())
+	c.queue = make(queue, 0, len(c.watches))
+	series := c.setSeries(watches)
 	for i := range watches {
 		w := &watches[i]
+		at, _ := c.board.Place(w.Key)
+		s := &c.watches[at]
+		*s = scheduled{target: w, index: calculated, series: series[i]}
 		if w.prober == nil {
 			continue
 		}
-		s := &scheduled{target: w, index: -1}
-		before := old[w.Key]
-		switch {
-		case before == nil || before.Spec.Interval != w.Spec.Interval:
-			s.due = now.Add(health.Phase(w.Key, w.Spec.Spread()))
-		default:
-			s.due, s.started = before.due, before.started
+		s.due = c.instant(now.Add(health.Phase(w.Key, w.Spec.Spread())))
+		if places[i] >= 0 && old[places[i]].prober != nil {
+			before := &old[places[i]]
+			s.recent = before.recent
+			if before.Spec.Interval == w.Spec.Interval || before.index == underWay {
+				s.due = before.due
+			}
+			if before.index == underWay {
+				s.index = underWay // its result puts the watch back
+				continue
+			}
 		}
-		s.recent = before.memory()
-		c.watches[w.Key] = s
-		if before != nil && before.index < 0 && !before.started.IsZero() {
-			// A probe is under way; its result puts the watch back.
-			s.due = before.due
-			continue
-		}
-		heap.Push(&c.queue, s)
+		c.queue = append(c.queue, int32(at))
 	}
+	c.initQueue()
+}
+
+// setSeries tells who counts what there is to be counted.
+func (c *checker) setSeries(watches []target) []int32 {
+	if c.count == nil {
+		return make([]int32, len(watches))
+	}
+	keys := make([]health.Key, len(watches))
+	for i := range watches {
+		keys[i] = watches[i].Key
+	}
+	return c.count.SetChecks(keys)
 }
 
 // startEvery is how far apart starts of probes are at least. Probes that would
@@ -58,7 +105,7 @@ const startEvery = 5 * time.Millisecond
 func (c *checker) arm(timer *time.Timer) {
 	next := time.Now().Add(time.Hour)
 	if len(c.queue) > 0 {
-		next = c.queue[0].due
+		next = c.time(c.watches[c.queue[0]].due)
 		if earliest := c.begun.Add(startEvery); next.Before(earliest) {
 			next = earliest
 		}
@@ -71,10 +118,9 @@ func (c *checker) arm(timer *time.Timer) {
 
 // start begins every probe that is due.
 func (c *checker) start(ctx context.Context, now time.Time) {
-	for len(c.queue) > 0 && !c.queue[0].due.After(now) {
-		s := heap.Pop(&c.queue).(*scheduled)
-		s.started = s.due
-		s.due = health.Next(s.due, s.Spec.Interval, now)
+	for len(c.queue) > 0 && !c.time(c.watches[c.queue[0]].due).After(now) {
+		s := &c.watches[c.pop()]
+		s.due = c.instant(health.Next(c.time(s.due), s.Spec.Interval, now))
 		c.begun = now
 		if probe.Lean(s.prober) && c.hasLoop(ctx) {
 			c.jobs = append(c.jobs, jobOf(*s.target))
@@ -84,7 +130,7 @@ func (c *checker) start(ctx context.Context, now time.Time) {
 	}
 	if len(c.jobs) > 0 && !c.loop.Start(c.jobs...) {
 		for _, j := range c.jobs { // the loop has failed
-			c.alone(ctx, *c.watches[j.Key].target)
+			c.alone(ctx, *c.find(j.Key).target)
 		}
 	}
 	clear(c.jobs)
@@ -123,29 +169,4 @@ func (c *checker) hasLoop(ctx context.Context) bool {
 		}
 	})
 	return true
-}
-
-// queue is a heap of watches by their next start.
-type queue []*scheduled
-
-func (q queue) Len() int           { return len(q) }
-func (q queue) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
-func (q queue) Swap(i, j int) {
-	q[i], q[j] = q[j], q[i]
-	q[i].index, q[j].index = i, j
-}
-
-func (q *queue) Push(x any) {
-	s := x.(*scheduled)
-	s.index = len(*q)
-	*q = append(*q, s)
-}
-
-func (q *queue) Pop() any {
-	old := *q
-	s := old[len(old)-1]
-	old[len(old)-1] = nil
-	*q = old[:len(old)-1]
-	s.index = -1
-	return s
 }

@@ -200,7 +200,7 @@ func (s *Server) setUp() {
 	s.metrics = metrics.New(workers, s.Version)
 	s.handler = newHandler(workers, s.metrics.Counters)
 	s.handler.queries = s.newQueryLog(workers)
-	s.checker = newChecker(s.Log, s.metrics.ObserveCheck)
+	s.checker = newChecker(s.Log, s.metrics)
 	s.keeper = &keeper{
 		log:   s.Log,
 		store: func(data []byte) error { return s.dir.Store(healthFile, data) },
@@ -243,7 +243,6 @@ func (s *Server) swap(loaded *Loaded) func(*health.Board) {
 	first := true
 	return func(b *health.Board) {
 		next.state.Health.Store(b.Snapshot(subjects, time.Now()))
-		s.publishHealth(next, b)
 		if first {
 			first = false
 			s.live.Store(next)
@@ -312,6 +311,7 @@ func (s *Server) serve(ctx context.Context, dns *dnsserver.Server, admin *contro
 		s.listening = append(s.listening, a.String())
 	}
 	s.metrics.AddServer(func() []metrics.Sample { return append(samples(dns.Stats()), s.handler.querySamples()...) })
+	s.metrics.AddHealth(func() metrics.Health { return s.healthMetrics(ctx) })
 	s.serving = make(chan struct{})
 	g.Go(func() error { return s.checker.Run(ctx) })
 	g.Go(func() error { return dns.Run(ctx, s.handler) })

@@ -1,16 +1,13 @@
 package metrics
 
 import (
+	"maps"
+	"slices"
+	"strconv"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/geodns-vipd/geodns/pkg/health"
 )
-
-// The series of checks are kept as plain numbers and made into metrics at a
-// scrape: a histogram of the library costs some 2 KiB for each pair of site and
-// check, of which there may be tens of thousands.
 
 // durationBuckets are the upper ends of the buckets of the histogram.
 var durationBuckets = [...]time.Duration{
@@ -25,32 +22,57 @@ type checkSeries struct {
 	buckets  [len(durationBuckets) + 1]uint32 // not cumulative; at two a second full after 68 years
 	sum      time.Duration
 	warnings map[health.Key]bool // addresses whose last probe warned; nil: none
+	warned   int                 // len(warnings), in a copy
 }
 
-var (
-	descChecks = prometheus.NewDesc("geodns_checks_total",
-		"Probes made, by result: pass, fail or no_verdict (a fault of our own).", []string{"site", "check", "result"}, nil)
-	descDurations = prometheus.NewDesc("geodns_check_duration_seconds",
-		"How long probes took, from connect to the last byte read or the failure.", []string{"site", "check"}, nil)
-	descWarnings = prometheus.NewDesc("geodns_check_warnings",
-		"Addresses whose last probe warned of something that will fail soon, such as a certificate.", []string{"site", "check"}, nil)
-)
+// checkTable holds the series of all checks: one for each pair of site and
+// check. It is replaced when the checks change.
+type checkTable struct {
+	labels []checkLabels
+	series []checkSeries // guarded by Metrics.mu
+}
 
-// ObserveCheck counts one probe. The late result of a check that [Metrics.Forget]
-// has dropped does not bring its series back.
-func (m *Metrics) ObserveCheck(k health.Key, r health.Result) {
-	labels := checkLabels{k.Site, k.Check}
+type checkLabels struct{ site, check string }
+
+// SetChecks makes the series of exactly the given checks, which come with a
+// number each, from 0 without gaps; those that were there before go on. It
+// returns the numbers of their series for [Metrics.ObserveCheck].
+func (m *Metrics) SetChecks(keys []health.Key) []int32 {
+	next := &checkTable{}
+	numbers := make(map[checkLabels]int32, len(keys))
+	there := make(map[health.Key]bool, len(keys))
+	out := make([]int32, len(keys))
+	for i, k := range keys {
+		labels := checkLabels{k.Site, k.Check}
+		n, known := numbers[labels]
+		if !known {
+			n = int32(len(next.labels))
+			numbers[labels] = n
+			next.labels = append(next.labels, labels)
+		}
+		out[i] = n
+		there[k] = true
+	}
+	next.labels = slices.Clip(next.labels)
+	next.series = make([]checkSeries, len(next.labels))
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := m.probed[labels]
-	if s == nil {
-		if m.kept != nil && !m.kept[labels] {
-			return
+	for i, labels := range m.checks.labels {
+		if n, stays := numbers[labels]; stays {
+			s := m.checks.series[i]
+			maps.DeleteFunc(s.warnings, func(k health.Key, _ bool) bool { return !there[k] })
+			next.series[n] = s
 		}
-		s = &checkSeries{}
-		m.probed[labels] = s
 	}
-	s.observe(k, r)
+	m.checks = next
+	return out
+}
+
+// ObserveCheck counts one probe for a series.
+func (m *Metrics) ObserveCheck(series int32, k health.Key, r health.Result) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.checks.series[series].observe(k, r)
 }
 
 func (s *checkSeries) observe(k health.Key, r health.Result) {
@@ -71,74 +93,82 @@ func (s *checkSeries) observe(k health.Key, r health.Result) {
 	}
 }
 
-// Forget drops the series of checks that are gone: it keeps those of the given
-// keys, and from now on takes results of no others.
-func (m *Metrics) Forget(keep []health.Key) {
-	kept := make(map[checkLabels]bool, len(keep))
-	there := make(map[health.Key]bool, len(keep))
-	for _, k := range keep {
-		kept[checkLabels{k.Site, k.Check}] = true
-		there[k] = true
-	}
+// checkStep is how many series are copied at a time, so that a slow scrape holds
+// up no result.
+const checkStep = 256
+
+// writeChecks writes the series of checks that have been probed.
+func (m *Metrics) writeChecks(w *writer) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.kept = kept
-	for labels, s := range m.probed {
-		if !kept[labels] {
-			delete(m.probed, labels)
-		}
-		for k := range s.warnings {
-			if !there[k] {
-				delete(s.warnings, k)
+	t := m.checks
+	m.mu.Unlock()
+	each := func(name, kind, help string, write func(l checkLabels, s *checkSeries)) {
+		w.family(name, kind, help)
+		var copied [checkStep]checkSeries
+		for begin := 0; begin < len(t.series); begin += checkStep {
+			m.mu.Lock()
+			n := copy(copied[:], t.series[begin:])
+			for i := range copied[:n] {
+				copied[i].warned = len(copied[i].warnings)
+			}
+			m.mu.Unlock()
+			for i := range copied[:n] {
+				if copied[i].probes() > 0 {
+					write(t.labels[begin+i], &copied[i])
+				}
 			}
 		}
 	}
-}
-
-// checkCollector makes the series of checks.
-type checkCollector struct{ m *Metrics }
-
-// Describe implements prometheus.Collector.
-func (c checkCollector) Describe(ch chan<- *prometheus.Desc) {
-	ch <- descChecks
-	ch <- descDurations
-	ch <- descWarnings
-}
-
-// Collect implements prometheus.Collector. It copies first, so that a slow
-// scrape holds up no result.
-func (c checkCollector) Collect(ch chan<- prometheus.Metric) {
-	type row struct {
-		labels   checkLabels
-		series   checkSeries
-		warnings int
-	}
-	c.m.mu.Lock()
-	rows := make([]row, 0, len(c.m.probed))
-	for labels, s := range c.m.probed {
-		rows = append(rows, row{labels, *s, len(s.warnings)})
-	}
-	c.m.mu.Unlock()
-	for i := range rows {
-		r := &rows[i]
-		site, check := label(r.labels.site), label(r.labels.check)
-		r.series.collect(ch, site, check)
-		ch <- prometheus.MustNewConstMetric(descWarnings, prometheus.GaugeValue, float64(r.warnings), site, check)
-	}
-}
-
-func (s *checkSeries) collect(ch chan<- prometheus.Metric, site, check string) {
-	for verdict, name := range map[health.Verdict]string{health.Pass: "pass", health.Fail: "fail", health.NoVerdict: "no_verdict"} {
-		if n := s.results[verdict]; n > 0 {
-			ch <- prometheus.MustNewConstMetric(descChecks, prometheus.CounterValue, float64(n), site, check, name)
+	each(probes, "counter", "Probes made, by result: pass, fail or no_verdict (a fault of our own).", func(l checkLabels, s *checkSeries) {
+		for verdict, name := range verdictNames {
+			if n := s.results[verdict]; n > 0 {
+				w.sample(probes, float64(n), "check", l.check, "result", name, "site", l.site)
+			}
 		}
-	}
-	buckets := make(map[float64]uint64, len(durationBuckets))
-	n := uint64(0)
-	for i, end := range durationBuckets {
-		n += uint64(s.buckets[i])
-		buckets[end.Seconds()] = n
-	}
-	n += uint64(s.buckets[len(durationBuckets)])
-	ch <- prometheus.MustNewConstHistogram(descDurations, n, s.sum.Seconds(), buckets, site, check)
+	})
+	each(duration, "histogram", "How long probes took, from connect to the last byte read or the failure.", func(l checkLabels, s *checkSeries) {
+		s.writeDurations(w, l)
+	})
+	each(warnings, "gauge", "Addresses whose last probe warned of something that will fail soon, such as a certificate.", func(l checkLabels, s *checkSeries) {
+		w.sample(warnings, float64(s.warned), "check", l.check, "site", l.site)
+	})
 }
+
+// The names of the families.
+const (
+	probes   = "geodns_checks_total"
+	duration = "geodns_check_duration_seconds"
+	warnings = "geodns_check_warnings"
+)
+
+// verdictNames are the values of the label result, by verdict.
+var verdictNames = [...]string{health.NoVerdict: "no_verdict", health.Pass: "pass", health.Fail: "fail"}
+
+func (s *checkSeries) probes() (n uint64) {
+	for _, r := range s.results {
+		n += r
+	}
+	return n
+}
+
+func (s *checkSeries) writeDurations(w *writer, l checkLabels) {
+	n := uint64(0)
+	for i, count := range s.buckets {
+		n += uint64(count)
+		end := "+Inf"
+		if i < len(durationBuckets) {
+			end = bucketEnds[i]
+		}
+		w.sample(duration+"_bucket", float64(n), "check", l.check, "site", l.site, "le", end)
+	}
+	w.sample(duration+"_sum", s.sum.Seconds(), "check", l.check, "site", l.site)
+	w.sample(duration+"_count", float64(n), "check", l.check, "site", l.site)
+}
+
+// bucketEnds are the durationBuckets in seconds, as text.
+var bucketEnds = func() (ends [len(durationBuckets)]string) {
+	for i, d := range durationBuckets {
+		ends[i] = strconv.FormatFloat(d.Seconds(), 'g', -1, 64)
+	}
+	return ends
+}()

@@ -4,45 +4,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-var (
-	descSiteUp    = desc("site_up", "Whether any address of a site is up.", "site")
-	descAddressUp = desc("address_up", "Whether an address is up.", "site", "address")
-)
-
-// healthCollector makes the series of sites and addresses from the states that
-// were set last, so that what is gone disappears by itself.
-type healthCollector struct{ m *Metrics }
-
-// Describe implements prometheus.Collector.
-func (c healthCollector) Describe(ch chan<- *prometheus.Desc) {
-	ch <- descSiteUp
-	ch <- descAddressUp
-}
-
-// Collect implements prometheus.Collector.
-func (c healthCollector) Collect(ch chan<- prometheus.Metric) {
-	states := c.m.health.Load()
-	if states == nil {
-		return
-	}
-	gauge := func(d *prometheus.Desc, up bool, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, number(up), labels...)
-	}
-	// Maps, since a series that is there twice would fail the whole scrape.
-	sites := map[string]bool{}
-	addresses := map[[2]string]bool{}
-	for _, s := range *states {
-		sites[s.Site] = sites[s.Site] || s.Up
-		addresses[[2]string{s.Site, s.Address}] = s.Up
-	}
-	for a, up := range addresses {
-		gauge(descAddressUp, up, a[0], a[1])
-	}
-	for site, up := range sites {
-		gauge(descSiteUp, up, site)
-	}
-}
-
 // Sample is one value of a server's statistics.
 type Sample struct {
 	Name    string // without the prefix geodns_server_

@@ -1,7 +1,8 @@
 // Package metrics owns what Prometheus can scrape of geodns, in a registry of
 // its own.
 //
-// It decides nothing and asks nobody: the runtime tells it what happened.
+// It decides nothing: the runtime tells it what happened, and what is so at a
+// scrape.
 // Label values come from the configuration alone, never from the network. The
 // entry points are [New] and [Metrics.Handler].
 //
@@ -27,15 +28,12 @@
 package metrics
 
 import (
-	"net/http"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // Metrics is everything that can be scraped. It is safe for concurrent use.
@@ -46,19 +44,15 @@ type Metrics struct {
 	GuardRefused prometheus.Counter
 
 	registry  *prometheus.Registry
-	health    atomic.Pointer[[]AddressHealth]
-	overrides atomic.Pointer[Overrides]
 	configOK  prometheus.Gauge
 	stateOK   prometheus.Gauge
 	databases *prometheus.GaugeVec
 
 	mu       sync.Mutex
 	loadedAt time.Time
-	probed   map[checkLabels]*checkSeries
-	kept     map[checkLabels]bool // series that may exist; nil for any
+	checks   *checkTable
+	health   func() Health // nil: nobody to ask
 }
-
-type checkLabels struct{ site, check string }
 
 // New returns metrics for serving threads 0 to workers-1.
 func New(workers int, version string) *Metrics {
@@ -72,12 +66,12 @@ func New(workers int, version string) *Metrics {
 		stateOK: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "geodns_state_ok", Help: "Whether what an earlier run kept could be read, and overrides and states can be kept."}),
 		databases: gaugeVec("geo_database_build_timestamp_seconds", "When the data of a geo database were put together.", "database"),
-		probed:    map[checkLabels]*checkSeries{},
+		checks:    &checkTable{},
 	}
 	m.reserveFixed()
 	info := gaugeVec("build_info", "Constant 1, with the version.", "version", "goversion")
 	info.WithLabelValues(version, runtime.Version()).Set(1)
-	m.registry.MustRegister(m.Counters, checkCollector{m}, healthCollector{m}, overrideCollector{m}, m.configOK, m.stateOK, m.GuardRefused, m.databases, info,
+	m.registry.MustRegister(m.configOK, m.stateOK, m.GuardRefused, m.databases, info,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "geodns_config_last_reload_success_timestamp_seconds", Help: "When the files were last loaded well.",
 		}, func() float64 { return float64(m.lastLoad().UnixNano()) / 1e9 }),
@@ -93,21 +87,6 @@ func New(workers int, version string) *Metrics {
 func gaugeVec(name, help string, labels ...string) *prometheus.GaugeVec {
 	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "geodns_" + name, Help: help}, labels)
 }
-
-// Handler serves /metrics.
-func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
-}
-
-// AddressHealth is the state of an address.
-type AddressHealth struct {
-	Site, Address string
-	Up            bool
-}
-
-// SetHealth replaces the states of all addresses in one step; a site is up if
-// any of its addresses is. It keeps states.
-func (m *Metrics) SetHealth(states []AddressHealth) { m.health.Store(&states) }
 
 // SetDatabases tells which geo databases are in use and when they were built.
 func (m *Metrics) SetDatabases(built map[string]time.Time) {

@@ -1,14 +1,20 @@
 package metrics
 
 import (
+	"compress/gzip"
+	"fmt"
 	"io"
+	"math"
+	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"github.com/geodns-vipd/geodns/pkg/health"
 )
@@ -93,33 +99,122 @@ func TestCountingAllocatesNothing(t *testing.T) {
 func TestSeriesOfWhatIsGoneDisappear(t *testing.T) {
 	m := New(1, "v1")
 	key := func(site string) health.Key { return health.Key{Site: site, Check: "web"} }
-	for _, site := range []string{"fra", "iad"} {
-		m.ObserveCheck(key(site), health.Result{Verdict: health.Pass, Latency: 3 * time.Millisecond})
-		m.SetHealth([]AddressHealth{{site, "192.0.2.1", true}})
+	n := m.SetChecks([]health.Key{key("fra"), key("iad"), key("never")})
+	for i, site := range []string{"fra", "iad"} {
+		m.ObserveCheck(n[i], key(site), health.Result{Verdict: health.Pass, Latency: 3 * time.Millisecond})
 	}
-	m.ObserveCheck(key("fra"), health.Result{Verdict: health.Pass, Latency: 20 * time.Second, Warning: "certificate expires soon"})
-	wantLine(t, scrape(t, m), `geodns_check_warnings{check="web",site="fra"} 1`)
-	m.ObserveCheck(key("fra"), health.Result{})
-	wantLine(t, scrape(t, m), `geodns_check_warnings{check="web",site="fra"} 0`)
-	wantLine(t, scrape(t, m), `geodns_check_duration_seconds_count{check="web",site="fra"} 3`)
-	m.Forget([]health.Key{key("fra")})
-	m.ObserveCheck(key("iad"), health.Result{Verdict: health.Fail}) // under way while it was dropped
-	m.SetHealth([]AddressHealth{{"fra", "192.0.2.1", false}})
+	m.ObserveCheck(n[0], key("fra"), health.Result{Verdict: health.Pass, Latency: 20 * time.Second, Warning: "certificate expires soon"})
+	m.ObserveCheck(n[1], key("iad"), health.Result{Verdict: health.Pass, Warning: "certificate expires soon"})
 	text := scrape(t, m)
+	wantLine(t, text, `geodns_check_warnings{check="web",site="fra"} 1`)
+	wantNone(t, text, "never")
+	m.ObserveCheck(n[0], key("fra"), health.Result{})
+	text = scrape(t, m)
+	wantLine(t, text, `geodns_check_warnings{check="web",site="fra"} 0`)
+	wantLine(t, text, `geodns_check_duration_seconds_count{check="web",site="fra"} 3`)
+	n = m.SetChecks([]health.Key{key("new"), key("fra")})
+	m.ObserveCheck(n[0], key("new"), health.Result{Verdict: health.Fail})
+	text = scrape(t, m)
 	wantLine(t, text, `geodns_checks_total{check="web",result="pass",site="fra"} 2`)
-	wantLine(t, text, `geodns_site_up{site="fra"} 0`)
+	wantLine(t, text, `geodns_checks_total{check="web",result="fail",site="new"} 1`)
 	wantLine(t, text, `geodns_check_duration_seconds_bucket{check="web",site="fra",le="0.005"} 2`)
+	wantLine(t, text, `geodns_check_duration_seconds_bucket{check="web",site="fra",le="+Inf"} 3`)
+	wantLine(t, text, `geodns_check_duration_seconds_sum{check="web",site="fra"} 20.003`)
 	wantNone(t, text, "iad")
 }
 
-func TestSitesAreUpWhileAnAddressIs(t *testing.T) {
+// TestWarningsGoWithTheirAddress takes one of two addresses out that warned.
+func TestWarningsGoWithTheirAddress(t *testing.T) {
+	m := New(1, "v1")
+	key := func(addr string) health.Key {
+		return health.Key{Site: "fra", Addr: netip.MustParseAddr(addr), Check: "web"}
+	}
+	n := m.SetChecks([]health.Key{key("192.0.2.1"), key("192.0.2.2")})
+	if n[0] != n[1] {
+		t.Errorf("series %d and %d for two addresses of one site", n[0], n[1])
+	}
+	for i, addr := range []string{"192.0.2.1", "192.0.2.2"} {
+		m.ObserveCheck(n[i], key(addr), health.Result{Verdict: health.Pass, Warning: "soon"})
+	}
+	wantLine(t, scrape(t, m), `geodns_check_warnings{check="web",site="fra"} 2`)
+	m.SetChecks([]health.Key{key("192.0.2.2")})
+	wantLine(t, scrape(t, m), `geodns_check_warnings{check="web",site="fra"} 1`)
+}
+
+func TestHealthIsAskedForAtAScrape(t *testing.T) {
 	m := New(1, "v1")
 	wantNone(t, scrape(t, m), "site_up")
-	m.SetHealth([]AddressHealth{{"fra", "192.0.2.1", false}, {"fra", "2001:db8::1", true}, {"iad", "192.0.2.2", false}, {"iad", "192.0.2.2", false}})
+	m.AddHealth(func() Health {
+		return Health{
+			Sites: []SiteHealth{
+				{Site: "fra", Up: true, Share: 0.5, Capacity: math.Inf(1), Load: math.NaN()},
+				{Site: "iad", Held: true, Kept: true, Capacity: 100, Load: 7},
+			},
+			Addresses: []AddressHealth{{"fra", netip.MustParseAddr("2001:db8::1"), true}, {"iad", netip.MustParseAddr("192.0.2.2"), false}},
+			InForce:   []Override{{"web", "fra", "", "drained"}},
+		}
+	})
 	text := scrape(t, m)
-	wantLine(t, text, `geodns_site_up{site="fra"} 1`)
-	wantLine(t, text, `geodns_site_up{site="iad"} 0`)
-	wantLine(t, text, `geodns_address_up{address="192.0.2.1",site="fra"} 0`)
+	for _, line := range []string{
+		`geodns_site_up{site="fra"} 1`, `geodns_site_up{site="iad"} 0`,
+		`geodns_address_up{address="2001:db8::1",site="fra"} 1`, `geodns_address_up{address="192.0.2.2",site="iad"} 0`,
+		`geodns_site_share{site="fra"} 0.5`, `geodns_site_capacity{site="fra"} +Inf`, `geodns_site_load{site="fra"} NaN`,
+		`geodns_site_capacity{site="iad"} 100`, `geodns_site_held{site="iad"} 1`, `geodns_site_kept{site="fra"} 0`,
+		`geodns_override{address="",policy="web",site="fra",state="drained"} 1`,
+	} {
+		wantLine(t, text, line)
+	}
+}
+
+// TestScrapeOfManyChecksIsLean holds the memory of a scrape: an object for each
+// series would cost hundreds of megabytes where there are tens of thousands.
+func TestScrapeOfManyChecksIsLean(t *testing.T) {
+	m := New(1, "v1")
+	keys := make([]health.Key, 5000)
+	for i := range keys {
+		keys[i] = health.Key{Site: fmt.Sprint("s", i), Check: "web"}
+	}
+	for i, n := range m.SetChecks(keys) {
+		m.ObserveCheck(n, keys[i], health.Result{Verdict: health.Pass, Latency: time.Millisecond})
+	}
+	r, w := httptest.NewRequest("GET", "/metrics", nil), discard{http.Header{}}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	m.Handler().ServeHTTP(w, r)
+	runtime.ReadMemStats(&after)
+	if got := (after.TotalAlloc - before.TotalAlloc) / uint64(len(keys)); got > 400 {
+		t.Errorf("%d octets for each check, want at most 400", got)
+	}
+}
+
+type discard struct{ header http.Header }
+
+func (d discard) Header() http.Header         { return d.header }
+func (d discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d discard) WriteHeader(int)             {}
+
+func TestScrapeIsPackedForThoseWhoAsk(t *testing.T) {
+	m := New(1, "v1")
+	for accept, packed := range map[string]bool{"gzip": true, "deflate, gzip;q=0.5": true, "gzip; q=0": false, "br": false, "": false} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/metrics", nil)
+		r.Header.Set("Accept-Encoding", accept)
+		m.Handler().ServeHTTP(w, r)
+		var body io.Reader = w.Body
+		if got := w.Header().Get("Content-Encoding") == "gzip"; got != packed {
+			t.Errorf("%q: packed: %v", accept, got)
+		} else if packed {
+			var err error
+			if body, err = gzip.NewReader(body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		text, err := io.ReadAll(body)
+		if err != nil {
+			t.Errorf("%q: %v", accept, err)
+		}
+		wantLine(t, string(text), "geodns_queries_dropped_total 0")
+		wantLine(t, string(text), "geodns_config_ok 0")
+	}
 }
 
 // TestLabelsOfAnyBytes has names that would make a scrape fail.
@@ -141,14 +236,24 @@ func TestLoad(t *testing.T) {
 	wantLine(t, text, "geodns_config_last_reload_success_timestamp_seconds 1000")
 }
 
-func TestNamesFollowTheConventions(t *testing.T) {
+// TestTextIsWellFormed has the library's own parser and its rules of good names
+// look at a scrape that has everything.
+func TestTextIsWellFormed(t *testing.T) {
 	m := New(1, "v1")
-	m.ObserveCheck(health.Key{Site: "a", Check: "b"}, health.Result{})
-	m.SetHealth([]AddressHealth{{"a", "192.0.2.1", true}})
+	k := health.Key{Site: "a", Check: "b"}
+	m.ObserveCheck(m.SetChecks([]health.Key{k})[0], k, health.Result{})
+	m.Query(0, m.ZoneBase("a\"b\\."), 1, 0, false)
+	m.AnswerSlots("a\nb", []string{"fra", "iad"})
+	m.AddHealth(func() Health {
+		return Health{[]SiteHealth{{Site: "a"}}, []AddressHealth{{Site: "a"}}, []Override{{Site: "a"}}}
+	})
 	m.AddServer(func() []Sample {
 		return []Sample{{"tcp_connections", "Open.", false, 1}, {"tcp_refused_total", "Refused.", true, 1}}
 	})
-	problems, err := testutil.GatherAndLint(m.registry)
+	text := scrape(t, m)
+	wantLine(t, text, `geodns_queries_total{rcode="NOERROR",type="A",zone="a\"b\\."} 1`)
+	wantLine(t, text, `geodns_answers_total{policy="a\nb",site="fra"} 0`)
+	problems, err := promlint.New(strings.NewReader(text)).Lint()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,6 +261,9 @@ func TestNamesFollowTheConventions(t *testing.T) {
 		if strings.HasPrefix(p.Metric, "geodns_") {
 			t.Errorf("%s: %s", p.Metric, p.Text)
 		}
+	}
+	if n := strings.Count(text, "\n# TYPE geodns_"); n < 24 {
+		t.Errorf("only %d metrics", n)
 	}
 }
 

@@ -1,6 +1,9 @@
 package metrics
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -131,51 +134,47 @@ func (c *Counters) reserveFixed() {
 	c.ZoneBase(outside)
 }
 
-var (
-	descQueries   = desc("queries_total", "Questions answered, by zone (empty: none here), type and response code.", "zone", "type", "rcode")
-	descAnswers   = desc("answers_total", "Answers made by a policy, by the first site chosen.", "policy", "site")
-	descTransport = desc("queries_transport_total", "Questions answered, by transport.", "proto")
-	descLimited   = desc("rate_limited_total", "Answers over UDP that were not sent as they are because of the rate of their client.", "action")
-	descDropped   = desc("queries_dropped_total", "Packets met with silence: too short, or replies.")
-)
-
 func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("geodns_"+name, help, labels, nil)
 }
 
-// Describe implements prometheus.Collector.
-func (c *Counters) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descQueries, descAnswers, descTransport, descDropped, descLimited} {
-		ch <- d
+// write writes the counters. Those of zones at zero are left out, which keeps a
+// thousand zones small.
+func (c *Counters) write(w *writer) {
+	one := func(name, key, value string, slot uint32) {
+		w.sample(name, float64(c.Sum(slot)), key, value)
+	}
+	w.family("geodns_queries_transport_total", "counter", "Questions answered, by transport.")
+	one("geodns_queries_transport_total", "proto", "udp", slotUDP)
+	one("geodns_queries_transport_total", "proto", "tcp", slotTCP)
+	w.family("geodns_queries_dropped_total", "counter", "Packets met with silence: too short, or replies.")
+	w.sample("geodns_queries_dropped_total", float64(c.Sum(slotDropped)))
+	w.family("geodns_rate_limited_total", "counter", "Answers over UDP that were not sent as they are because of the rate of their client.")
+	one("geodns_rate_limited_total", "action", "drop", slotRateDrop)
+	one("geodns_rate_limited_total", "action", "slip", slotRateSlip)
+	c.writeQueries(w)
+	w.family("geodns_answers_total", "counter", "Answers made by a policy, by the first site chosen.")
+	for _, a := range c.answered() {
+		w.sample("geodns_answers_total", float64(c.Sum(a.slot)), "policy", a.policy, "site", a.site)
 	}
 }
 
-// Collect implements prometheus.Collector. Counters at zero are left out,
-// which keeps a thousand zones small.
-func (c *Counters) Collect(ch chan<- prometheus.Metric) {
-	send := func(d *prometheus.Desc, slot uint32, always bool, labels ...string) {
-		if n := c.Sum(slot); n > 0 || always {
-			ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
-		}
-	}
-	send(descTransport, slotUDP, true, "udp")
-	send(descTransport, slotTCP, true, "tcp")
-	send(descDropped, slotDropped, true)
-	send(descLimited, slotRateDrop, true, "drop")
-	send(descLimited, slotRateSlip, true, "slip")
-	for key, slot := range c.snapshot() {
+func (c *Counters) writeQueries(w *writer) {
+	w.family("geodns_queries_total", "counter", "Questions answered, by zone (empty: none here), type and response code.")
+	slots := c.snapshot()
+	for _, key := range slices.Sorted(maps.Keys(slots)) {
+		slot := slots[key]
 		zone, ok := strings.CutPrefix(key, zonePrefix)
 		if !ok {
 			continue
 		}
 		for t := range typeLabels {
 			for r := range rcodeLabels {
-				send(descQueries, slot+uint32(t*len(rcodeLabels)+r), false, zone, typeLabels[t], rcodeLabels[r])
+				if n := c.Sum(slot + uint32(t*len(rcodeLabels)+r)); n > 0 {
+					w.sample("geodns_queries_total", float64(n), "rcode", rcodeLabels[r], "type", typeLabels[t], "zone", zone)
+				}
 			}
 		}
-	}
-	for _, a := range c.answered() {
-		send(descAnswers, a.slot, true, a.policy, a.site)
 	}
 }
 
@@ -194,6 +193,9 @@ func (c *Counters) answered() []answerSlot {
 			out = append(out, answerSlot{policy, site, slot})
 		}
 	}
+	slices.SortFunc(out, func(a, b answerSlot) int {
+		return cmp.Or(strings.Compare(a.policy, b.policy), strings.Compare(a.site, b.site))
+	})
 	return out
 }
 
