@@ -79,9 +79,9 @@ type Board struct {
 	// The default is up: an answer too many is better than none.
 	UnknownDown bool
 
-	watches   []watched // in the order in which they were given
-	places    keyIndex  // of the watches
-	order     []int32   // places in the order of the keys
+	watches   []watched     // in the order in which they were given
+	places    keyIndex      // of the watches
+	order     []int32       // places in the order of the keys
 	above     map[Key][]Key // the calculated checks of which a check is a member
 	overrides overrides
 	rules     map[string]Rules
