@@ -270,19 +270,21 @@ func TestMailboxNeverBlocksItsSenders(t *testing.T) {
 }
 
 func TestUnserved(t *testing.T) {
-	for word, want := range map[string]string{
-		"vrf red":              "is not carried out yet",
-		"timer_expired_backup": "is not carried out",
-		"garp_extra_if 5":      "warning: garp_extra_if is not carried out",
+	const group = "track_group G { group { VI_1 } }\n"
+	for _, c := range []struct{ before, inside, want string }{
+		{"", "vrf red", "is not carried out yet"},
+		{"", "garp_extra_if 5", "warning: garp_extra_if is not carried out"},
+		{group, "", "warning: no static address, route or rule names track_group G"},
+		{group + "static_ipaddress { 10.0.1.1/24 dev eth0 track_group G }\n", "", "v.conf:1:13: track_group G is not carried out"},
 	} {
-		text := strings.Replace(partsConf, "priority 100", "priority 100\n"+word, 1)
+		text := c.before + strings.Replace(partsConf, "priority 100", "priority 100\n"+c.inside, 1)
 		cfg, list := keepalived.Parse(fstest.MapFS{"v.conf": {Data: []byte(text)}}, "v.conf", keepalived.Options{})
 		var all strings.Builder
 		for _, d := range append(list, unserved(cfg)...) {
 			all.WriteString(d.String() + "\n")
 		}
-		if !strings.Contains(all.String(), want) {
-			t.Errorf("%s: %q not in %q", word, want, all.String())
+		if !strings.Contains(all.String(), c.want) {
+			t.Errorf("%s%s: %q not in %q", c.before, c.inside, c.want, all.String())
 		}
 	}
 }

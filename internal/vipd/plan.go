@@ -138,6 +138,7 @@ func (p *plan) router(local netip.Addr, connected func(netip.Addr) bool) *vrrp.C
 		PreemptDelay: p.PreemptDelay,
 		StartupDelay: p.Global.StartupDelay,
 		DownAdverts:  p.DownTimerAdverts,
+		OthersBest:   p.TimerExpiredBackup,
 
 		Announce:            g.MasterRepeat,
 		AnnounceDelay:       g.MasterDelay,
@@ -160,10 +161,13 @@ func (p *plan) router(local netip.Addr, connected func(netip.Addr) bool) *vrrp.C
 			continue
 		}
 		ttl := vrrp.LinkTTL(addr, connected(addr))
-		if peer.MinTTL >= 0 {
-			ttl = uint8(min(peer.MinTTL, 255))
+		switch {
+		case peer.MinTTL >= 0:
+			ttl = uint8(peer.MinTTL)
+		case peer.MaxTTL >= 0: // as keepalived: the range is then the operator's
+			ttl = 0
 		}
-		c.Peers = append(c.Peers, vrrp.Peer{Addr: addr, MinTTL: ttl})
+		c.Peers = append(c.Peers, vrrp.Peer{Addr: addr, MinTTL: ttl, MaxTTL: uint8(max(peer.MaxTTL, 0))})
 	}
 	if p.Auth.Type == keepalived.AuthPass && p.Version == vrrp.V2 {
 		c.Auth, c.Pass = vrrp.AuthPass, vrrp.PassData(p.Auth.Pass.Reveal())

@@ -14,6 +14,10 @@ func unserved(cfg *keepalived.Config) diag.List {
 		u.instance(v)
 	}
 	for _, g := range cfg.TrackGroups {
+		if !cfg.UsesTrackGroup(g.Name) {
+			u.Warnf(g.Pos, "remove it", "no static address, route or rule names track_group %s: it has no effect", g.Name)
+			continue
+		}
 		u.drop(g.Pos, keepalived.ServedLater("track_group"), "goes on without it", "track_group %s is not carried out: nothing watches static addresses", g.Name)
 	}
 	return u.List
@@ -36,11 +40,6 @@ func (u *unservedList) drop(pos diag.Pos, right, effect, format string, args ...
 func (u *unservedList) instance(v *keepalived.Instance) {
 	if v.VRF != "" {
 		u.drop(v.Pos, keepalived.ServedLater("vrf"), "speaks in the VRF of the interface", "vrf %s of %s is not carried out yet", v.VRF, v.Name)
-	}
-	for _, p := range v.Peers {
-		if p.MaxTTL >= 0 && p.MaxTTL < 255 {
-			u.Warnf(p.Pos, "min_ttl", "max_ttl is not carried out: a packet from farther away has a lower TTL, never a higher one")
-		}
 	}
 	for _, list := range [][]keepalived.Address{v.VIPs, v.Excluded} {
 		for _, a := range list {

@@ -2,6 +2,7 @@ package keepalived
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/geodns-vipd/geodns/pkg/diag"
@@ -70,6 +71,14 @@ func (c *Config) TrackFile(name string) *TrackFile {
 		}
 	}
 	return nil
+}
+
+// UsesTrackGroup reports whether a static address, route or rule names a
+// track_group.
+func (c *Config) UsesTrackGroup(name string) bool {
+	return slices.ContainsFunc(c.StaticAddresses, func(a Address) bool { return a.TrackGroup == name }) ||
+		slices.ContainsFunc(c.StaticRoutes, func(r Route) bool { return r.TrackGroup == name }) ||
+		slices.ContainsFunc(c.StaticRules, func(r Rule) bool { return r.TrackGroup == name })
 }
 
 // Global holds the values of global_defs and of the words that stand outside

@@ -62,6 +62,9 @@ var instanceWords = map[string]func(*decoder, *Instance, *node){
 	"preempt":           func(d *decoder, v *Instance, n *node) { v.NoPreempt = !d.flag(n) },
 	"preempt_delay":     func(d *decoder, v *Instance, n *node) { d.duration(n, &v.PreemptDelay, 0, 1000*time.Second) },
 
+	"timer_expired_backup": decodeExpired,
+	"thread_timer_expired": decodeExpired,
+
 	"unicast_src_ip": decodeSource,
 	"mcast_src_ip":   decodeSource,
 	"mcast_dst_ip": func(d *decoder, v *Instance, n *node) {
@@ -154,6 +157,17 @@ func decodePriority(d *decoder, v *Instance, n *node) {
 	v.Priority = 100
 	if p, ok := d.number(n, 1, Owner, "uses 100"); ok {
 		v.Priority = uint8(p)
+	}
+}
+
+// decodeExpired reads timer_expired_backup [HIGHEST PRIORITY OF OTHERS].
+func decodeExpired(d *decoder, v *Instance, n *node) {
+	if len(n.words) == 1 {
+		v.TimerExpiredBackup = Owner - 1 // which waits the shortest
+		return
+	}
+	if p, ok := d.number(n, 1, Owner-1, "passes over it"); ok {
+		v.TimerExpiredBackup = uint8(p)
 	}
 }
 

@@ -57,11 +57,15 @@ func (d *decoder) peerOptions(p *Peer, c *node) {
 			d.drop(args[i].pos, right, "passes over it", "unknown option %s of a peer", args[i].s)
 			return
 		}
+		least := int64(0)
+		if to == &p.MaxTTL {
+			least = 1 // a packet with 0 never arrives
+		}
 		if i+1 == len(args) {
-			d.drop(args[i].pos, "0 to 255", "passes over it", "%s without a value", args[i].s)
+			d.drop(args[i].pos, rangeText(least, 255), "passes over it", "%s without a value", args[i].s)
 			return
 		}
-		if t, ok := d.numberWord(args[i].s, args[i+1], 0, 255, "passes over it"); ok {
+		if t, ok := d.numberWord(args[i].s, args[i+1], least, 255, "passes over it"); ok {
 			*to = int(t)
 		}
 	}

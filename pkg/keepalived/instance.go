@@ -46,6 +46,10 @@ type Instance struct {
 	DownTimerAdverts int // adverts that may be missed, default 3
 	NoPreempt        bool
 	PreemptDelay     time.Duration
+	// TimerExpiredBackup gives up the mastership where this node was silent for
+	// as long as a node of this priority waits for a master; 0: it asks what it
+	// has received meanwhile.
+	TimerExpiredBackup uint8
 
 	SrcAddr      netip.Addr // unicast_src_ip or mcast_src_ip; invalid: the interface's first address
 	TrackSrcAddr bool       // FAULT while SrcAddr is not here

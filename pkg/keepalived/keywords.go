@@ -99,14 +99,13 @@ var vocabulary = index(map[string][]group{
 	"vrrp_instance": {
 		{weightyWord, "state interface vrf version virtual_router_id priority advert_int nopreempt preempt preempt_delay unicast_src_ip mcast_src_ip mcast_dst_ip " +
 			"track_src_ip dont_track_primary down_timer_adverts native_ipv6 no_virtual_ipaddress unicast_fault_no_peer " +
-			"old_unicast_checksum v3_checksum_as_v2"},
+			"old_unicast_checksum v3_checksum_as_v2 timer_expired_backup thread_timer_expired"},
 		{weightyList, "virtual_ipaddress virtual_ipaddress_excluded virtual_routes virtual_rules unicast_peer track_interface track_script track_process track_file"},
 		{weightyBlock, "authentication auth_hmac floating_ip"},
 		{plainWord, "check_unicast_src no_check_unicast_src unicast_ttl skip_check_adv_addr strict_mode accept promote_secondaries " +
 			"notify notify_master notify_backup notify_fault notify_stop notify_deleted notify_master_rx_lower_pri notify_priority_changes " +
 			"garp_master_delay garp_master_repeat garp_lower_prio_delay garp_lower_prio_repeat garp_master_refresh garp_master_refresh_repeat " +
 			"lower_prio_no_advert higher_prio_send_advert kernel_rx_buf_size"},
-		{refused("nopreempt, or vipd drain"), "timer_expired_backup thread_timer_expired"},
 		{ignored("a master announces all its addresses on all their interfaces: garp_master_refresh"), "garp_extra_if vmac_garp_intvl"},
 		{ignored("vipd run --log-level debug"), "debug"},
 		{refusedBlock("vipd does no BFD yet"), "track_bfd"},

@@ -51,11 +51,12 @@ const (
 	CauseLowered               // the own priority fell below an eligible peer's
 	CauseGroup                 // the sync group asked for it
 	CauseReload                // the configuration changed
+	CauseLate                  // it was silent for so long that another may have taken over
 )
 
 var causeTexts = [...]string{
 	"start", "stop", "owner", "silence", "preempt", "release", "handover", "advert",
-	"tracked", "link", "drain", "lowered", "group", "reload",
+	"tracked", "link", "drain", "lowered", "group", "reload", "late",
 }
 
 // String returns the cause in one word.

@@ -47,6 +47,10 @@ type Config struct {
 	PreemptDelay time.Duration // after start or first seeing a lower Master
 	StartupDelay time.Duration // in INIT after the start
 	DownAdverts  int           // 0: [DefaultDownAdverts]
+	// OthersBest is the highest priority of other nodes; a Master that was silent
+	// for as long as such a node waits becomes Backup (timer_expired_backup). 0:
+	// it goes by what it has received meanwhile.
+	OthersBest uint8
 
 	// Announce is how many gratuitous ARPs or NAs make one announcement
 	// (garp_master_repeat); 0: none. AnnounceDelay later they are repeated

@@ -30,6 +30,7 @@ const (
 	DropUnsigned              // without an authentication code, where one is asked for
 	DropKey                   // signed by a key that is not known
 	DropStale                 // signed too long ago, or in the future
+	DropNear                  // TTL or hop limit higher than asked
 	numDropReasons            // not a reason
 )
 
@@ -56,6 +57,7 @@ var dropTexts = [numDropReasons]string{
 	DropUnsigned:  "not signed",
 	DropKey:       "unknown key",
 	DropStale:     "signed at another time",
+	DropNear:      "TTL too high",
 }
 
 // String returns the reason in a few words.
@@ -77,6 +79,8 @@ func (d DropReason) Hint() string {
 		return "add it to unicast_peer, or check unicast_src_ip there"
 	case DropTTL:
 		return "is it on this link? then it must send 255; else set min_ttl"
+	case DropNear:
+		return "max_ttl of this peer is lower than what it sends"
 	case DropAuthType, DropAuthPass:
 		return "the authentication block must be the same on all nodes"
 	case DropUnsigned, DropKey, DropMAC:
@@ -94,7 +98,7 @@ func (d DropReason) Hint() string {
 // the other kind are garbage, our own packets or other routers' business.
 func (d DropReason) Misfit() bool {
 	switch d {
-	case DropVersion, DropUnicast, DropMulticast, DropSource, DropTTL,
+	case DropVersion, DropUnicast, DropMulticast, DropSource, DropTTL, DropNear,
 		DropTrailing, DropChecksum, DropAuthType, DropAuthPass, DropMAC, DropReplay, DropUnsigned, DropKey, DropStale:
 		return true
 	}

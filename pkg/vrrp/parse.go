@@ -21,6 +21,9 @@ type Peer struct {
 	// MinTTL is the lowest TTL or hop limit believed from this peer; 0 asks for
 	// nothing. See [LinkTTL].
 	MinTTL uint8
+	// MaxTTL is the highest TTL or hop limit believed from this peer; 0 asks for
+	// nothing.
+	MaxTTL uint8
 }
 
 // LinkTTL returns what [Peer].MinTTL should be where min_ttl does not say it:
@@ -120,16 +123,19 @@ func (r *Rules) believes(p Packet) DropReason {
 	if p.Dst.IsMulticast() {
 		return DropMulticast
 	}
-	least := r.MinTTL
+	least, most := r.MinTTL, uint8(0)
 	i := r.peerIndex(p.Src)
 	switch {
 	case i >= 0:
-		least = r.Peers[i].MinTTL
+		least, most = r.Peers[i].MinTTL, r.Peers[i].MaxTTL
 	case !r.AnySource:
 		return DropSource
 	}
-	if p.TTL < least {
+	switch {
+	case p.TTL < least:
 		return DropTTL
+	case most > 0 && p.TTL > most:
+		return DropNear
 	}
 	return Accepted
 }

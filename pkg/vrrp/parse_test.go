@@ -32,7 +32,7 @@ func TestAcceptance(t *testing.T) {
 	with := func(a Advert, change func(*Advert)) Advert { a.VIPs = slices.Clone(a.VIPs); change(&a); return a }
 	m2 := Rules{Version: V2, VRID: 51, Local: addr(local), Auth: AuthPass, Pass: PassData("secret")}
 	m3 := Rules{Version: V3, VRID: 51, Local: addr(local)}
-	u3 := Rules{Version: V3, VRID: 51, Local: addr(local), Unicast: true, Peers: []Peer{{addr(src), 255}, {addr(peer2), 0}}}
+	u3 := Rules{Version: V3, VRID: 51, Local: addr(local), Unicast: true, Peers: []Peer{{Addr: addr(src), MinTTL: 255}, {Addr: addr(peer2), MaxTTL: 64}}}
 	anyone := u3
 	anyone.AnySource, anyone.MinTTL = true, 250
 	open := m2
@@ -56,6 +56,8 @@ func TestAcceptance(t *testing.T) {
 		{"TTL 64 v2", m2, src, group, 64, wire(v2, src, group, false, nil), DropTTL},
 		{"TTL 254 of a peer on the link", u3, src, local, 254, wire(v3, src, local, false, nil), DropTTL},
 		{"TTL 60 of a routed peer", u3, peer2, local, 60, wire(v3, peer2, local, false, nil), Accepted},
+		{"TTL 64 of a routed peer with max_ttl 64", u3, peer2, local, 64, wire(v3, peer2, local, false, nil), Accepted},
+		{"TTL 65 of a routed peer with max_ttl 64", u3, peer2, local, 65, wire(v3, peer2, local, false, nil), DropNear},
 		{"not a peer", u3, "10.0.0.9", local, 255, wire(v3, "10.0.0.9", local, false, nil), DropSource},
 		{"not a peer, any source", anyone, "10.0.0.9", local, 255, wire(v3, "10.0.0.9", local, false, nil), Accepted},
 		{"not a peer, any source, from afar", anyone, "10.0.0.9", local, 200, wire(v3, "10.0.0.9", local, false, nil), DropTTL},
@@ -118,7 +120,7 @@ func TestReservedBitsAreNoPartOfTheInterval(t *testing.T) {
 func TestIPv6UnicastIsBelievedAtHopLimit64(t *testing.T) {
 	src, local := addr("2001:db8::2"), addr("2001:db8::1")
 	a := Advert{Version: V3, VRID: 1, Priority: 1, Interval: time.Second, VIPs: addrs("2001:db8::100")}
-	rules := Rules{Version: V3, VRID: 1, Local: local, Unicast: true, Peers: []Peer{{src, LinkTTL(src, true)}}}
+	rules := Rules{Version: V3, VRID: 1, Local: local, Unicast: true, Peers: []Peer{{Addr: src, MinTTL: LinkTTL(src, true)}}}
 	if _, reason := ParseAdvert(Packet{src, local, 64, AppendAdvert(nil, a, src, local)}, &rules); reason != Accepted {
 		t.Error(reason)
 	}

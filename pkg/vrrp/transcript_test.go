@@ -293,6 +293,8 @@ func (p *player) apply(c Config, args map[string]string) *Config {
 			c.PreemptDelay = p.duration(v)
 		case "startup-delay":
 			c.StartupDelay = p.duration(v)
+		case "others-best":
+			c.OthersBest = uint8(p.number(args, k, 0))
 		case "announce-every":
 			c.AnnounceEvery = p.duration(v)
 		case "no-lower-advert":

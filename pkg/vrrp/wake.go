@@ -1,6 +1,9 @@
 package vrrp
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // wake serves the deadlines that have come. A node that slept through its
 // deadlines (a stopped process, a suspended machine, a starved scheduler) does
@@ -28,7 +31,7 @@ func (r *Router) lateness() time.Duration {
 	if first == 0 {
 		return 0
 	}
-	if late := r.now - first; late > r.cfg.latest() || late > 0 && r.addressesExpired() {
+	if late := r.now - first; late > r.cfg.latest() || late > 0 && (r.addressesExpired() || r.lapsed()) {
 		return late
 	}
 	return 0
@@ -39,6 +42,26 @@ func (r *Router) addressesExpired() bool {
 	return r.state == Master && r.now-r.lastRefresh >= AddressLifetime
 }
 
+// lapsed reports whether a Master was silent for so long that another may have
+// taken over, where the operator wants it to yield to that possibility.
+func (r *Router) lapsed() bool {
+	at := r.due[timerAdvert]
+	if r.state != Master || r.cfg.OthersBest == 0 || r.cfg.Priority == PriorityOwner || at == 0 {
+		return false
+	}
+	silent := r.now - (at - r.cfg.Interval)
+	return silent >= MasterDownInterval(r.cfg.Version, r.cfg.OthersBest, r.cfg.Interval, r.cfg.downAdverts())
+}
+
+// lapse gives the mastership up without a word: whoever has it goes on, and
+// whoever waits takes over.
+func (s *step) lapse(late time.Duration) {
+	s.do(RemoveAddresses{})
+	s.leftMaster, s.preemptAt, s.conflict = s.now, 0, conflict{}
+	s.forgetMaster()
+	s.enterBackup(CauseLate, fmt.Sprintf("woke late by %v: another may be master", ms(late)), s.now+s.masterDown())
+}
+
 // queueDrained goes on after a late wake-up, with what the queue held known.
 func (s *step) queueDrained() {
 	late := s.draining
@@ -46,12 +69,14 @@ func (s *step) queueDrained() {
 		return
 	}
 	s.draining = 0
-	switch s.state {
-	case Master:
+	switch {
+	case s.lapsed():
+		s.lapse(late)
+	case s.state == Master:
 		// Nobody better has spoken: we still are Master, but others may have
 		// taken over in between, and the addresses may be gone.
 		s.comeBack(late)
-	case Backup:
+	case s.state == Backup:
 		// Silence in a queue that was not read proves nothing about the Master,
 		// unless something fresh was in it.
 		if at := s.due[timerMasterDown]; at > 0 && at <= s.now {

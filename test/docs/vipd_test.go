@@ -303,8 +303,7 @@ func TestWhatVipdDoesNotYetIsSo(t *testing.T) {
 		{word: "use_ipvlan", inside: "use_ipvlan"},
 		{word: "no_accept", inside: "no_accept"},
 		{word: "virtual_server", top: "virtual_server 192.0.2.1 80 { }", refused: true},
-		{word: "track_group", top: "track_group g { group { VI_1 } }", refused: true},
-		{word: "timer_expired_backup", inside: "timer_expired_backup", refused: true},
+		{word: "track_group", top: "track_group g { group { VI_1 } }\nstatic_ipaddress { 192.0.2.9/24 dev eth1 track_group g }", refused: true},
 		{word: "garp_extra_if", inside: "garp_extra_if 3"},
 		{word: "floating_ip", inside: "floating_ip aws { address 192.0.2.3 }", refused: true},
 	} {
