@@ -111,6 +111,9 @@ then 1.`,
 
 // change sends the request to each server and prints what they answered.
 func (f *changeFlags) change(cmd *cobra.Command, action, site string) error {
+	if cmd.Flags().Changed("for") && f.hold <= 0 {
+		return &cli.UsageError{Command: cmd.CommandPath(), Err: fmt.Errorf("--for %v: a time above 0, or no --for to hold until it is taken back", f.hold)}
+	}
 	f.body.For = control.Duration(f.hold)
 	if cmd.Flags().Changed("over") {
 		over := control.Duration(f.over)

@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -122,7 +123,7 @@ func Listen(cfg Config) (*Server, error) {
 			return s, nil
 		}
 		ln, err := listenUnix(cfg.Socket)
-		if errors.Is(err, unix.EROFS) || errors.Is(err, unix.ENOSPC) {
+		if slices.ContainsFunc([]error{unix.EROFS, unix.ENOSPC, unix.EACCES, unix.EPERM}, func(fault error) bool { return errors.Is(err, fault) }) {
 			// Serving matters more than being told.
 			cfg.Log.Error("no control socket: commands reach this server over TCP alone", "err", err)
 			return s, nil

@@ -66,6 +66,8 @@ type checker struct {
 	rest    time.Time           // before then nothing is published that a result changed
 	last    transitions
 
+	ownFaults map[string]time.Time // when a check's own faults were told last
+
 	subjects []health.Subject
 	horizons bool
 	changed  func() // told that the board holds something new to be kept; may be called often
@@ -83,15 +85,16 @@ type boardRules struct {
 
 func newChecker(log *slog.Logger, count counter) *checker {
 	return &checker{
-		log:     log,
-		count:   count,
-		epoch:   time.Now(),
-		calls:   make(chan func(context.Context)),
-		results: newInbox(),
-		ended:   make(chan struct{}),
-		board:   health.NewBoard(nil),
-		publish: func(*health.Board) {},
-		changed: func() {},
+		log:       log,
+		count:     count,
+		epoch:     time.Now(),
+		calls:     make(chan func(context.Context)),
+		results:   newInbox(),
+		ended:     make(chan struct{}),
+		board:     health.NewBoard(nil),
+		ownFaults: map[string]time.Time{},
+		publish:   func(*health.Board) {},
+		changed:   func() {},
 	}
 }
 

@@ -3,6 +3,7 @@ package geodns
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -43,6 +44,7 @@ type keeper struct {
 
 	mu     sync.Mutex // held while writing, so that an older state never overwrites a newer one
 	failed error      // of the last writing
+	aside  func()     // moves what could not be read out of the way of the next writing; nil: nothing to move
 	lost   error      // what could not be read at the start
 }
 
@@ -54,6 +56,9 @@ func (k *keeper) write() error {
 	if k.released {
 		return nil
 	}
+	if k.aside != nil {
+		k.aside()
+	}
 	err := k.store(k.save().Encode())
 	switch {
 	case err != nil:
@@ -64,9 +69,21 @@ func (k *keeper) write() error {
 	case k.failed != nil:
 		k.log.Info("overrides and states are kept again")
 	}
+	if err == nil {
+		k.aside = nil
+	}
 	k.failed = err
 	k.tell(err == nil && k.lost == nil)
 	return err
+}
+
+// begin takes a fault of the state folder that is known, and was logged, before
+// anything is written; nil for none.
+func (k *keeper) begin(fault error) {
+	if fault != nil {
+		k.failed = fault
+		k.dirty.Store(true)
+	}
 }
 
 // release ends writing: another process keeps the state from now on.
@@ -111,7 +128,7 @@ func (k *keeper) status() StateStatus {
 func (k *keeper) restore(dir *state.Dir, board *health.Board) {
 	data, err := dir.Load(healthFile)
 	if data == nil && err == nil {
-		k.tell(true)
+		k.tell(k.failed == nil)
 		return
 	}
 	var saved health.Saved
@@ -123,11 +140,19 @@ func (k *keeper) restore(dir *state.Dir, board *health.Board) {
 		k.log.Error("the kept overrides and states cannot be used: all sites start without drain and force",
 			"file", healthFile, "err", err, "moved_to", aside, "move_err", asideErr)
 		k.lost = errors.New(healthFile + ": " + err.Error())
+		if asideErr != nil {
+			k.aside = func() {
+				_, _ = dir.SetAside(healthFile) // until one writing succeeds
+			}
+		}
 		k.tell(false)
 		return
 	}
-	board.Restore(saved, time.Now())
-	k.tell(true)
+	if lost := board.Restore(saved, time.Now()); len(lost) > 0 {
+		k.log.Error("some kept overrides make no sense and do not hold", "file", healthFile, "count", len(lost), "first_site", lost[0].Site)
+		k.lost = fmt.Errorf("%s: %d overrides make no sense and do not hold", healthFile, len(lost))
+	}
+	k.tell(k.lost == nil && k.failed == nil)
 	if n := len(board.Overrides()); n > 0 {
 		k.log.Info("overrides of an earlier run are in force", "count", n)
 	}

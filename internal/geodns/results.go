@@ -1,6 +1,7 @@
 package geodns
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -108,6 +109,7 @@ func (c *checker) step(r keyedResult) bool {
 	c.remember(r)
 	was := &before[len(before)-1]
 	c.logWarning(r, was.Last)
+	c.logOwnFault(r)
 	c.passLoad(r)
 	if !changed {
 		// A run that grows or breaks brings a change nearer or farther.
@@ -139,6 +141,23 @@ func (c *checker) logWarning(r keyedResult, before health.Result) {
 	if w := r.res.Warning; w != "" && (before.Warning == "" || before.Verdict != health.Pass) {
 		c.log.Warn("check warns", "site", r.key.Site, "target", r.key.Addr, "check", r.key.Check, "warning", w)
 	}
+}
+
+// ownFaultEvery is how often at most a check's own faults are told: a lost route
+// makes them for every address at once.
+const ownFaultEvery = 5 * time.Minute
+
+// logOwnFault tells that probes say nothing about their target.
+func (c *checker) logOwnFault(r keyedResult) {
+	if r.res.Verdict != health.NoVerdict || !strings.HasPrefix(r.res.Err, "own fault") {
+		return
+	}
+	if told, ok := c.ownFaults[r.key.Check]; ok && r.res.At.Sub(told) < ownFaultEvery {
+		return
+	}
+	c.ownFaults[r.key.Check] = r.res.At
+	c.log.Warn("a check gives no verdict by a fault on this side; the state stays as it is", "check", r.key.Check,
+		"site", r.key.Site, "target", r.key.Addr, "reason", r.res.Err)
 }
 
 func stateName(t health.Tracker) string {

@@ -59,6 +59,7 @@ type Server struct {
 	replace    *handover.Listener // for the process that follows; nil if that is not possible
 	moving     sync.RWMutex       // held by a hand-over: nothing may be decided while state is on its way
 	handedOver bool               // to that process; guarded by moving, and set before serve returns
+	stateFault error              // why the state folder could not be used at the start, if serving went on
 	serving    chan struct{}      // closed once every socket is read
 
 	simulator simulator
@@ -181,17 +182,32 @@ func (s *Server) lockState() error {
 			return nil
 		}
 	}
-	dir, err := state.Open(s.Config.State)
+	dir, err := openFolder(s.Config.State)
 	switch {
 	case err == nil:
 	case !state.DiskFault(err):
 		return err
 	default:
-		dir = state.Unlocked(s.Config.State)
+		dir, s.stateFault = state.Unlocked(s.Config.State), err
 		s.Log.Error("the state folder cannot be used; serving goes on without it, and writing is tried again", "err", err)
 	}
 	s.dir = dir
 	return nil
+}
+
+// lockGrace is how long a start waits for the lock of a process that was killed
+// and that the kernel has not cleared away yet.
+const lockGrace = time.Second
+
+// openFolder opens the state folder. Another process that goes on holding it is
+// an error.
+func openFolder(path string) (*state.Dir, error) {
+	for begin := time.Now(); ; time.Sleep(lockGrace / 20) {
+		dir, err := state.Open(path)
+		if !errors.Is(err, state.ErrLocked) || time.Since(begin) > lockGrace {
+			return dir, err
+		}
+	}
 }
 
 // setUp makes the parts that live as long as the process.
@@ -208,6 +224,7 @@ func (s *Server) setUp() {
 		tell:  s.metrics.SetStateOK,
 	}
 	s.checker.changed = func() { s.keeper.dirty.Store(true) }
+	s.keeper.begin(s.stateFault)
 }
 
 // firstLoad makes the first round of checks and puts the first generation

@@ -42,10 +42,14 @@ func Open(path string) (*Dir, error) {
 // read, and [Dir.Store] tries each time whether the lock can be had by now.
 func Unlocked(path string) *Dir { return &Dir{path: path} }
 
+// errForbidden says that the folder is there and this process may not use it.
+var errForbidden = errors.New("this process may not use the folder")
+
 // DiskFault reports whether err is a fault of the disk, for which serving need
-// not wait: it is full, broken or read-only.
+// not wait: it is full, broken or read-only, or the folder belongs to somebody
+// else. That no folder could be made is a mistake in the configuration.
 func DiskFault(err error) bool {
-	for _, fault := range []error{unix.EROFS, unix.ENOSPC, unix.EDQUOT, unix.EIO} {
+	for _, fault := range []error{unix.EROFS, unix.ENOSPC, unix.EDQUOT, unix.EIO, errForbidden} {
 		if errors.Is(err, fault) {
 			return true
 		}
@@ -64,6 +68,9 @@ func takeLock(path string) (*os.File, error) {
 		if ro, roErr := os.Open(name); roErr == nil {
 			f, err = ro, nil
 		}
+	}
+	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
+		return nil, fmt.Errorf("state: %w: %w", errForbidden, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("state: %w", err)

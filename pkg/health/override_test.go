@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -216,6 +217,22 @@ func TestAfterTheClockWasSetBackRampsGoOnFromWhereTheyWere(t *testing.T) {
 		if got := again.Limit(Target{Site: "fra"}, now).Share; got != 0 {
 			t.Errorf("back by %v, at the end: share %d, want 0", back, got)
 		}
+	}
+}
+
+func TestWhatMakesNoSenseIsNotRestoredAndTold(t *testing.T) {
+	good := SavedOverride{Site: "fra", Kind: "force", Forced: "up"}
+	bad := []SavedOverride{
+		{Site: "iad", Kind: "drian", Over: "0s"}, {Site: "iad", Kind: "force", Forced: "sideways"}, {Site: "iad", Kind: "drain", Over: "-1h"},
+		{Site: "iad", Kind: "drain"}, {Kind: "drain", Over: "0s"}, {Site: "iad", Kind: "drain", Over: "0s", Reason: strings.Repeat("x", MaxReason+1)},
+	}
+	b := NewBoard(nil)
+	lost := b.Restore(Saved{Version: 1, SavedAt: epoch, Overrides: append(slices.Clone(bad), good)}, epoch)
+	if !reflect.DeepEqual(lost, bad) {
+		t.Errorf("lost are %+v, want %+v", lost, bad)
+	}
+	if o := b.Overrides(); len(o) != 1 || o[0].Target.Site != "fra" {
+		t.Errorf("in force are %+v", o)
 	}
 }
 

@@ -90,11 +90,11 @@ func (b *Board) Save(now time.Time) Saved {
 }
 
 // Restore takes what an earlier run saved. The overrides hold at once, instead
-// of those that held until now; the
-// states of checks wait for [Board.Rebuild] to watch them. If the clock stands
-// before the moment of saving it was set back, and every time is moved with it:
-// ramps go on from where they were. What makes no sense is left out.
-func (b *Board) Restore(s Saved, now time.Time) {
+// of those that held until now; the states of checks wait for [Board.Rebuild]
+// to watch them. If the clock stands before the moment of saving it was set
+// back, and every time is moved with it: ramps go on from where they were. What
+// makes no sense is left out; lost are the overrides among that.
+func (b *Board) Restore(s Saved, now time.Time) (lost []SavedOverride) {
 	shift := min(0, now.Round(0).Sub(s.SavedAt))
 	at := func(t time.Time) time.Time {
 		if t.IsZero() {
@@ -105,8 +105,8 @@ func (b *Board) Restore(s Saved, now time.Time) {
 	b.overrides = overrides{}
 	for _, o := range s.Overrides {
 		override, ok := o.restore(at)
-		if ok && len(o.Reason) <= MaxReason && o.Site != "" {
-			_ = b.overrides.put(Target{o.Policy, o.Site, o.Addr}, override) // what is too much is left out
+		if !ok || len(o.Reason) > MaxReason || o.Site == "" || b.overrides.put(Target{o.Policy, o.Site, o.Addr}, override) != nil {
+			lost = append(lost, o)
 		}
 	}
 	b.prior = make(map[Key]prior, len(s.Checks))
@@ -115,6 +115,7 @@ func (b *Board) Restore(s Saved, now time.Time) {
 	}
 	b.recovery.restore(s, at)
 	b.restoreSpills(s, at, now)
+	return lost
 }
 
 // restore returns the override, and false if it makes no sense.

@@ -35,9 +35,24 @@ type server struct {
 // launch starts `geodns serve` in dir and does not wait for anything.
 func launch(t testing.TB, dir string, args ...string) *server {
 	t.Helper()
+	return launchWith(t, dir, func(*exec.Cmd) {}, args...)
+}
+
+// launchAs starts it as another user.
+func launchAs(t testing.TB, dir string, uid uint32) *server {
+	t.Helper()
+	return launchWith(t, dir, func(cmd *exec.Cmd) {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+	})
+}
+
+// launchWith starts it after set has seen the command.
+func launchWith(t testing.TB, dir string, set func(*exec.Cmd), args ...string) *server {
+	t.Helper()
 	s := &server{t: t, dir: dir, ended: make(chan struct{})}
 	s.cmd = exec.Command(program, append([]string{"serve", "-c", filepath.Join(dir, "geodns.yaml")}, args...)...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
+	set(s.cmd)
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -113,12 +114,49 @@ func TestStateOnAFullDisk(t *testing.T) {
 	}
 }
 
-// TestStateOfSomebodyElse is refused with a word that helps.
+// TestStateOfSomebodyElse serves all the same, says what is lost, and keeps what
+// is decided once it may.
 func TestStateOfSomebodyElse(t *testing.T) {
 	asRoot(t)
 	t.Parallel()
-	dir := openFolder(t, files{"geodns.yaml": basicConfig, "zones/example.com.zone": zoneText("www A 192.0.2.1\n"), "state/lock": ""})
-	cmd := exec.Command(program, "serve", "-c", filepath.Join(dir, "geodns.yaml"))
+	dir := openFolder(t, files{"geodns.yaml": basicConfig, "zones/example.com.zone": zoneText("www 5 STEER \"{failover: [a, b]}\"\n"),
+		"zones/steering.yaml": "sites:\n  a: {addresses: [192.0.2.1]}\n  b: {addresses: [192.0.2.2]}\n"})
+	state := filepath.Join(dir, "state")
+	for _, mode := range []os.FileMode{0o755, 0} {
+		t.Run(mode.String(), func(t *testing.T) {
+			_ = os.RemoveAll(state)
+			if err := os.Mkdir(state, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			files{"state/lock": "", "state/health.json": map[bool]string{true: "old"}[mode == 0]}.write(t, dir)
+			if mode != 0 {
+				_ = os.Remove(filepath.Join(state, "health.json"))
+			}
+			if err := errors.Join(os.Chmod(filepath.Join(state, "lock"), 0o600), os.Chmod(state, mode)); err != nil {
+				t.Fatal(err)
+			}
+			s := launchAs(t, dir, 65534)
+			s.awaitReady()
+			if !regexp.MustCompile(`level=ERROR msg="the state folder cannot be used.*permission denied`).MatchString(s.log.String()) {
+				t.Errorf("the log does not say what is lost:\n%s", s.log.String())
+			}
+			if s.metric("geodns_state_ok") != 0 {
+				t.Error("geodns_state_ok does not tell")
+			}
+			if code := s.post("/api/v1/sites/a/drain", "{}"); code != 200 || s.mustAddr("www.example.com") != netip.MustParseAddr("192.0.2.2") {
+				t.Errorf("drain: %d, and %v is answered", code, s.mustAddr("www.example.com"))
+			}
+			if err := errors.Join(os.Chmod(state, 0o700), os.Chown(state, 65534, 65534), os.Chown(filepath.Join(state, "lock"), 65534, 65534)); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, 5*time.Second, "writing", func() bool { return strings.Contains(s.log.String(), "are kept again") })
+			if old, _ := os.ReadFile(filepath.Join(state, "health.json.unusable")); (string(old) == "old") != (mode == 0) {
+				t.Errorf("what could not be read is %q now", old)
+			}
+		})
+	}
+	// A folder that cannot be made is a mistake.
+	cmd := exec.Command(program, "serve", "-c", filepath.Join(dir, "geodns.yaml"), "--state", filepath.Join(dir, "none"))
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := cmd.CombinedOutput()

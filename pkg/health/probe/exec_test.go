@@ -123,13 +123,20 @@ func TestKeptExec(t *testing.T) {
 		wg.Go(func() { want(1, 20*time.Second, "pass") })
 	}
 	wg.Wait()
-	for _, breaks := range []byte{5, 6} {
+	for breaks, how := range map[byte]string{5: ": exit status 1", 6: ""} {
 		time.Sleep(restartAfter)
-		want(breaks, enough, "no verdict: own fault: the program ended")
+		want(breaks, enough, "no verdict: own fault: the program ended"+how)
 		for deadline := time.Now().Add(20 * time.Second); probe(1, enough) != "pass"; time.Sleep(50 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatal("it was not started again")
 			}
+		}
+	}
+	none := NewKeptExec(ExecConfig{Command: []string{"/no/such/program"}})
+	for range 2 {
+		r := none.For("fra").Probe(context.Background(), loop4)
+		if got := resultText(r); !strings.Contains(got, "own fault: fork/exec /no/such/program: no such file or directory") {
+			t.Errorf("a program that is not there: %s", got)
 		}
 	}
 	k.Close()

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/geodns-vipd/geodns/pkg/health"
@@ -37,6 +38,7 @@ type KeptExec struct {
 	mu      sync.Mutex
 	proc    *process // nil: none runs
 	started time.Time
+	ended   string // why none runs; "" before the first start
 	closed  bool
 }
 
@@ -85,7 +87,7 @@ func (k keptSite) attempt(a *attempt) error {
 	select {
 	case p.requests <- line:
 	case <-p.gone:
-		return errProgramGone
+		return p.epitaph()
 	case <-a.ctx.Done():
 		return a.ctx.Err() // it does not read
 	}
@@ -93,7 +95,7 @@ func (k keptSite) attempt(a *attempt) error {
 	case text := <-answer:
 		return a.judgeWord("the program", text)
 	case <-p.gone:
-		return errProgramGone
+		return p.epitaph()
 	case <-a.ctx.Done():
 		return a.ctx.Err()
 	}
@@ -109,18 +111,19 @@ func (k *KeptExec) running() (*process, error) {
 	if k.proc != nil {
 		select {
 		case <-k.proc.gone:
-			k.proc = nil
+			k.ended, k.proc = k.proc.epitaph().text, nil
 		default:
 			return k.proc, nil
 		}
 	}
 	if since := time.Since(k.started); !k.started.IsZero() && since < restartAfter {
-		return nil, errProgramGone
+		return nil, &ownError{k.ended}
 	}
 	k.started = time.Now()
 	p, err := startProcess(k.c)
 	if err != nil {
-		return nil, &ownError{err.Error()}
+		k.ended = err.Error()
+		return nil, &ownError{k.ended}
 	}
 	k.proc = p
 	return p, nil
@@ -132,7 +135,7 @@ func (k *KeptExec) Close() {
 	defer k.mu.Unlock()
 	k.closed = true
 	if k.proc != nil {
-		k.proc.end()
+		k.proc.kill()
 	}
 }
 
@@ -143,6 +146,7 @@ type process struct {
 	gone     chan struct{} // closed when it has ended
 	stop     context.CancelFunc
 	parts    sync.WaitGroup
+	end      error // of the process; to be read once gone is closed
 
 	mu      sync.Mutex
 	next    uint64
@@ -166,15 +170,28 @@ func startProcess(c ExecConfig) (*process, error) {
 	p.parts.Go(func() {
 		p.read(out)
 		stop() // kills it, if it has only closed its output
-		_ = p.cmd.Wait()
+		p.end = p.cmd.Wait()
 		_ = killGroup(p.cmd)
 		close(p.gone)
 	})
 	return p, nil
 }
 
-// end kills the process and waits for it.
-func (p *process) end() {
+// epitaph says how the process ended; gone must be closed. A process that has
+// only closed its output is killed here, which is no news.
+func (p *process) epitaph() *ownError {
+	var exit *exec.ExitError
+	if !errors.As(p.end, &exit) {
+		return errProgramGone
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGKILL {
+		return errProgramGone
+	}
+	return &ownError{"the program ended: " + exit.Error()}
+}
+
+// kill ends the process and waits for it.
+func (p *process) kill() {
 	p.stop()
 	p.parts.Wait()
 }
