@@ -2,12 +2,14 @@ package answer
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/miekg/dns"
 
 	"github.com/geodns-vipd/geodns/pkg/dnswire"
+	"github.com/geodns-vipd/geodns/pkg/health"
 )
 
 // TestAmplificationIsBounded asks every kind of question as a forger would: with the
@@ -28,6 +30,7 @@ huge    TXT ` + strings.Repeat(`"`+strings.Repeat("x", 250)+`" `, 12) + `
 www     A 192.0.2.80
 many    A 192.0.2.1
 steered STEER web
+failing STEER servfail
 sub     NS ns.sub
 ns.sub  A 192.0.2.54
 `)
@@ -37,12 +40,18 @@ ns.sub  A 192.0.2.54
 	w := load(t, zone.String())
 	w.state.Cookies = Cookies{Enabled: true}
 	w.state.NSID = []byte(strings.Repeat("n", 255))
+	agent := "\x3f" + strings.Repeat("a", 63) + "\x20" + strings.Repeat("b", 32) + "\x00" // as long as it may be
+	w.state.ReportAgent = dnswire.Name(agent)
+	w.state.ExplainTo = []netip.Prefix{netip.PrefixFrom(resolver.Addr(), 32)}
+	w.state.Reasons = func() func(health.ID) string { return func(health.ID) string { return strings.Repeat("why ", 60) } }
+	down := w.down("fra")
 	const (
 		whole = DefaultUDPSize // data of the zone: as much as one packet holds
+		told  = 4 + 98         // the report agent, beside what a zone here says
 	)
 	for _, c := range []struct {
 		what, name, qtype string
-		most              int // octets that the reply may have beyond the question
+		most              int // octets that the reply may have beyond the question, and what is told
 		edit              func(*dns.Msg)
 	}{
 		{"an address", "www.example.com.", "A", 16, nil},
@@ -66,6 +75,8 @@ ns.sub  A 192.0.2.54
 		{"another version of EDNS", "example.com.", "A", 0, func(m *dns.Msg) { m.IsEdns0().SetVersion(1) }},
 		{"another opcode", "example.com.", "SOA", 0, func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }},
 		{"version.bind", "version.bind.", "TXT", 16, func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS }},
+		{"an account of a decision", "_explain.steered.example.com.", "TXT", whole, nil},
+		{"no site is up, and why", "failing.example.com.", "A", 24, nil},
 		{"a client cookie", "www.example.com.", "A", 16 + 16, func(m *dns.Msg) {
 			m.IsEdns0().Option = append(m.IsEdns0().Option, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0102030405060708"})
 		}},
@@ -91,12 +102,12 @@ ns.sub  A 192.0.2.54
 			if err != nil {
 				t.Fatal(err)
 			}
-			reply, o := w.resp.Answer(w.state, packet, Request{From: resolver, Now: 1}, make([]byte, 0, 4096))
+			reply, o := w.resp.Answer(down, packet, Request{From: resolver, Now: 1}, make([]byte, 0, 4096))
 			t.Logf("%-26s edns=%-5v %4d octets for %3d: × %.1f", c.what, edns, len(reply), len(packet), float64(len(reply))/float64(len(packet)))
-			if len(reply) > size || len(reply) > len(packet)+c.most {
+			if len(reply) > size || len(reply) > len(packet)+c.most+told {
 				t.Errorf("%s (EDNS: %v): %d octets for %d, at most %d more and %d in all", c.what, edns, len(reply), len(packet), c.most, size)
 			}
-			if short := dnswire.TruncateReply(reply); len(short) > len(packet)+16+255 {
+			if short := dnswire.TruncateReply(reply); len(short) > len(packet)+16 { // a server cookie
 				t.Errorf("%s: %d octets of slip for %d (%v)", c.what, len(short), len(packet), o.RCode)
 			}
 		}

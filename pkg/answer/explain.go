@@ -124,7 +124,7 @@ func (st *State) WithHealth(s *health.Snapshot) *State {
 	next := &State{
 		Zones: st.Zones, Bound: st.Bound, Cookies: st.Cookies,
 		NSID: st.NSID, Version: st.Version, UDPSize: st.UDPSize, TCPIdle: st.TCPIdle,
-		ExplainTo: st.ExplainTo, Reasons: st.Reasons,
+		ReportAgent: st.ReportAgent, ExplainTo: st.ExplainTo, Reasons: st.Reasons,
 	}
 	next.Health.Store(s)
 	return next

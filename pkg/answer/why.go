@@ -61,8 +61,8 @@ func (r *Responder) finishEDNS(st *State, o *Outcome) {
 		r.reply.EDE = ede
 	}
 	// RFC 9567, Section 6.2: it is sent unasked; but not about reports, which
-	// would be reported in turn.
-	if a := st.ReportAgent; len(a) > 1 && o.Zone != nil && !isBelow(r.query.Lower, a) && r.msg.Fits(&r.reply, reportLen+len(a)) {
+	// would be reported in turn, and not where the answer has yet to come over TCP.
+	if a := st.ReportAgent; len(a) > 1 && o.Zone != nil && !r.msg.Truncated() && !isBelow(r.query.Lower, a) && r.msg.Fits(&r.reply, reportLen+len(a)) {
 		r.reply.ReportAgent = a
 	}
 }

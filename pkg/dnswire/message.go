@@ -109,6 +109,9 @@ func (m *Message) SetAA(on bool) { m.setFlag(flagAA, on) }
 // SetTC sets or clears the bit that says that something was left out.
 func (m *Message) SetTC(on bool) { m.setFlag(flagTC, on) }
 
+// Truncated reports whether the bit is set that says that something was left out.
+func (m *Message) Truncated() bool { return m.flags&flagTC != 0 }
+
 func (m *Message) setFlag(flag uint16, on bool) {
 	m.flags &^= flag
 	if on {

@@ -2,6 +2,7 @@ package dnswire
 
 import (
 	"bytes"
+	"net/netip"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -9,15 +10,18 @@ import (
 
 func TestTruncateReplyKeepsQuestionAndOPT(t *testing.T) {
 	q := query(t, "www.example.com")
-	for _, edns := range []*Reply{nil, {UDPSize: 1232, NSID: []byte("node")}} {
+	needed := Reply{UDPSize: 1232, DO: true, Cookie: bytes.Repeat([]byte{7}, 24), ECS: &ECS{Family: 1, Source: 24, Scope: 16, Addr: netip.MustParseAddr("192.0.2.0")}}
+	all := needed
+	all.NSID, all.EDE, all.ReportAgent = []byte("node"), &EDE{Text: "why"}, Name(wire(t, "er.example.com"))
+	for _, c := range []struct{ had, has *Reply }{{nil, nil}, {&needed, &needed}, {&all, &needed}, {&Reply{NSID: []byte("node")}, &Reply{}}} {
 		var m Message
 		m.Start(nil, q, maxMessage)
 		m.Append(Answer, q.Name, setOf(TypeTXT, bytes.Repeat([]byte{1, 'x'}, 300)), 60)
 		m.Append(Authority, q.Name, setOf(TypeNS, wire(t, "ns.example.com")), 60)
-		long := m.Finish(edns)
+		long := m.Finish(c.had)
 		m.Start(nil, q, maxMessage)
 		m.Truncate()
-		want := m.Finish(edns)
+		want := m.Finish(c.has)
 		if got := TruncateReply(long); !bytes.Equal(got, want) {
 			t.Errorf("got  %x\nwant %x", got, want)
 		}

@@ -102,3 +102,52 @@ func TestCookieSecretsAreRolledWithoutARestart(t *testing.T) {
 		t.Errorf("a file of the state made a reload:\n%s", text)
 	}
 }
+
+// TestTwoNodesRollTheirSecretTogether goes through the three steps on two nodes, one
+// after the other in each step, while clients carry their cookies from one to the
+// other: each with the one it was given last, and one that keeps its oldest for as
+// long as the old secret stands. No node ever refuses one.
+func TestTwoNodesRollTheirSecretTogether(t *testing.T) {
+	t.Parallel()
+	const first, second = "0f0e0d0c0b0a09080706050403020100", "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a"
+	var nodes []*server
+	var secrets []string
+	for range 2 {
+		dir := folder(t, files{"zones/example.com.zone": zoneText("www A 192.0.2.1\n"), "state/cookie-secret": first + "\n"})
+		if err := os.Chmod(filepath.Join(dir, "state/cookie-secret"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		nodes, secrets = append(nodes, start(t, dir)), append(secrets, filepath.Join(dir, "state/cookie-secret"))
+	}
+	latest, _ := nodes[0].cookie(t, clientCookie)
+	oldest := latest
+	carry := func(step string, old bool) {
+		t.Helper()
+		for i := range 6 {
+			node := nodes[i%2]
+			fresh, rcode := node.cookie(t, latest)
+			if rcode != dns.RcodeSuccess {
+				t.Fatalf("%s: node %d refuses the cookie of the other", step, i%2)
+			}
+			latest = fresh
+			if _, rcode := node.cookie(t, oldest); old != (rcode == dns.RcodeSuccess) {
+				t.Errorf("%s: node %d: %s for the oldest cookie", step, i%2, dns.RcodeToString[rcode])
+			}
+		}
+	}
+	carry("before", true)
+	taken := regexp.MustCompile(`msg="new secrets of DNS cookies"`)
+	for _, text := range []string{first + "\n" + second, second + "\n" + first, second} {
+		for i, node := range nodes {
+			from := node.log.len()
+			if err := os.WriteFile(secrets[i], []byte(text+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			node.awaitLog(from, taken, notice)
+			if text != second {
+				carry("one of the nodes has "+text, true)
+			}
+		}
+	}
+	carry("after", false)
+}
