@@ -20,16 +20,19 @@ func cpu() time.Duration {
 
 func TestRefreshOf200AddressesIsCheap(t *testing.T) {
 	_, c := node(t)
-	h := c.Hold(2 * time.Second)
+	h := c.Hold(time.Minute) // not about their end
 	apply(t, h, many(200))
-	const rounds = 100
-	start := cpu()
-	for range rounds {
-		if err := h.Refresh(Now() + time.Second); err != nil {
-			t.Fatal(err)
+	each := time.Hour
+	for range 5 { // the least counts: what else the process does is not ours
+		const rounds = 20
+		start := cpu()
+		for range rounds {
+			if err := h.Refresh(Now() + time.Minute); err != nil {
+				t.Fatal(err)
+			}
 		}
+		each = min(each, (cpu()-start)/rounds)
 	}
-	each := (cpu() - start) / rounds
 	share := float64(each) / float64(500*time.Millisecond) * 100
 	t.Logf("200 addresses: %v of processor time a refresh, %.2f %% of a core at one in 0.5 s", each, share)
 	if share > 1 {
@@ -39,10 +42,10 @@ func TestRefreshOf200AddressesIsCheap(t *testing.T) {
 
 func TestRefreshAllocatesLittle(t *testing.T) {
 	_, c := node(t)
-	h := c.Hold(2 * time.Second)
+	h := c.Hold(time.Minute) // not about their end
 	apply(t, h, many(200))
 	n := testing.AllocsPerRun(10, func() {
-		if err := h.Refresh(Now() + time.Second); err != nil {
+		if err := h.Refresh(Now() + time.Minute); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -7,24 +7,27 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/geodns-vipd/geodns/internal/stalltest"
 )
 
 // run watches paths and returns a channel that gets a value for each change.
 func run(t *testing.T, paths ...string) <-chan struct{} {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	out, done := make(chan struct{}, 16), make(chan struct{})
+	out, done, looked := make(chan struct{}, 16), make(chan struct{}), make(chan struct{})
 	w := &Watcher{
 		Paths: func() []string { return paths },
 		Quiet: 20 * time.Millisecond, Poll: 200 * time.Millisecond,
-		Log: slog.New(slog.DiscardHandler),
+		Stale: func() bool { close(looked); return false },
+		Log:   slog.New(slog.DiscardHandler),
 	}
 	go func() {
 		_ = w.Run(ctx, func() { out <- struct{}{} })
 		close(done)
 	}()
 	t.Cleanup(func() { cancel(); <-done })
-	time.Sleep(50 * time.Millisecond) // the first look
+	<-looked
 	return out
 }
 
@@ -39,8 +42,16 @@ func expect(t *testing.T, ch <-chan struct{}, what string) {
 	t.Helper()
 	select {
 	case <-ch:
-	case <-time.After(5 * time.Second):
+	case <-time.After(20 * time.Second):
 		t.Fatalf("%s: no change reported", what)
+	}
+	// A pause in the middle of the change makes two of it.
+	for {
+		select {
+		case <-ch:
+		case <-time.After(100 * time.Millisecond):
+			return
+		}
 	}
 }
 
@@ -111,6 +122,9 @@ func TestChangesBeforeTheFirstLook(t *testing.T) {
 	} {
 		c.change()
 		ctx, cancel := context.WithTimeout(context.Background(), 400*time.Millisecond)
+		if c.want > 0 {
+			ctx, cancel = context.WithTimeout(context.Background(), 20*time.Second)
+		}
 		defer cancel()
 		reported := 0
 		w := &Watcher{
@@ -119,7 +133,11 @@ func TestChangesBeforeTheFirstLook(t *testing.T) {
 			Stale: func() bool { return Fingerprint([]string{dir}) != before },
 			Log:   slog.New(slog.DiscardHandler),
 		}
-		if err := w.Run(ctx, func() { reported++ }); err != nil || reported != c.want {
+		report := func() {
+			reported++
+			time.AfterFunc(400*time.Millisecond, cancel) // no other comes
+		}
+		if err := w.Run(ctx, report); err != nil || reported != c.want {
 			t.Errorf("%s: %d changes reported, want %d (%v)", c.what, reported, c.want, err)
 		}
 	}
@@ -173,13 +191,16 @@ func TestChangesWithoutEndAreReported(t *testing.T) {
 		_ = w.Run(ctx, func() { reports <- struct{}{} })
 		close(done)
 	}()
-	for i, end := 0, time.Now().Add(time.Second); time.Now().Before(end); i++ {
+	stall, begin, end := stalltest.Start(t), time.Now(), time.Now().Add(20*time.Second)
+	for i := 0; time.Now().Before(end) && (time.Since(begin) < time.Second || len(reports) < 2); i++ {
 		write(t, dir+"/a.zone", string(make([]byte, i%100)))
 		time.Sleep(5 * time.Millisecond)
 	}
 	cancel()
 	<-done
-	if n := len(reports); n < 2 || n > 6 {
-		t.Errorf("%d reports in a second of changes, each of which may wait 200ms", n)
+	took := time.Since(begin)
+	n := len(reports)
+	if stood := stall.Lost(); n < 2 || took > 1200*time.Millisecond+stood || n > 1+int((took+2*stood)/w.Longest) { // where writing stood still it was quiet
+		t.Errorf("%d reports in %v of changes, each of which may wait %v; stood still for %v", n, took, w.Longest, stood)
 	}
 }

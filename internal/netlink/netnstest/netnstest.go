@@ -21,6 +21,8 @@ import (
 	vnl "github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"github.com/geodns-vipd/geodns/internal/stalltest"
 )
 
 // Space is a network namespace that lives as long as its test.
@@ -197,14 +199,15 @@ func Eventually(t testing.TB, within time.Duration, what string, f func() bool) 
 
 // Capture is a look at the frames that come in on an interface.
 type Capture struct {
-	t  testing.TB
-	fd int
+	t     testing.TB
+	fd    int
+	stall *stalltest.Watch
 }
 
 // Capture begins to keep the frames that come in on an interface.
 func (s *Space) Capture(name string) *Capture {
 	s.t.Helper()
-	c := &Capture{t: s.t}
+	c := &Capture{t: s.t, stall: stalltest.Start(s.t)}
 	s.Do(func() {
 		all := int(binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, unix.ETH_P_ALL)))
 		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, all)
@@ -226,15 +229,15 @@ func (s *Space) Capture(name string) *Capture {
 }
 
 // Frames returns the frames that came in and that want accepts: n of them, or
-// fewer if they do not come within a second.
+// fewer if they do not come within a second, stalls not counted.
 func (c *Capture) Frames(n int, want func(frame []byte) bool) [][]byte {
 	c.t.Helper()
 	var out [][]byte
 	buf := make([]byte, 1<<16)
-	for end := time.Now().Add(time.Second); len(out) < n; {
+	for before, begin := c.stall.Lost(), time.Now(); len(out) < n; {
 		size, from, err := unix.Recvfrom(c.fd, buf, unix.MSG_DONTWAIT)
 		if err == unix.EAGAIN {
-			if time.Now().After(end) {
+			if time.Since(begin) > time.Second+c.stall.Lost()-before {
 				break
 			}
 			time.Sleep(time.Millisecond)
