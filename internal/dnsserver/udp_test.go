@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/geodns-vipd/geodns/internal/stalltest"
 )
 
 // dialUDP returns a connected socket: it takes answers from that address only.
@@ -44,7 +46,7 @@ func ask(t testing.TB, c *net.UDPConn, query string, wait time.Duration) string 
 	return string(buf[:n])
 }
 
-const patience = 5 * time.Second
+const patience = 20 * time.Second
 
 func TestUDPAnswersOverBothFamilies(t *testing.T) {
 	s, h, _ := start(t, Config{Addrs: []netip.AddrPort{loopback4, loopback6}, Workers: 2})
@@ -155,8 +157,8 @@ func TestUDPLeavesGroupsUnanswered(t *testing.T) {
 	if _, err := c.WriteToUDPAddrPort([]byte("hello"), all); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "received", func() bool { return s.Stats().UDP.Received == 1 })
-	if st := s.Stats().UDP; st.NotUnicast != 1 || st.Sent != 0 {
+	eventually(t, "left unanswered", func() bool { return s.Stats().UDP.NotUnicast == 1 })
+	if st := s.Stats().UDP; st.Received != 1 || st.Sent != 0 {
 		t.Errorf("got %+v", st)
 	}
 }
@@ -336,6 +338,7 @@ func TestTheCollectorDoesNotWaitForQueries(t *testing.T) {
 	run(t, s, bareEcho{})
 	l := newLoad(t, s.Addrs()[0], 1)
 	var took time.Duration
+	stall := stalltest.Start(t)
 	const times = 10
 	for range times {
 		l.rounds(20) // often enough to be waited for
@@ -344,7 +347,7 @@ func TestTheCollectorDoesNotWaitForQueries(t *testing.T) {
 		took += time.Since(begun)
 	}
 	// A time-out of the socket for each would be two seconds.
-	if took > times*receiveTimeout/2 {
+	if took > times*receiveTimeout/2+stall.Lost() {
 		t.Errorf("%d collections took %v", times, took)
 	}
 }
