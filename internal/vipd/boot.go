@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/geodns-vipd/geodns/internal/vrrpnet"
 )
 
 // bootNow returns the time since boot on the clock that counts suspension.
@@ -22,7 +24,8 @@ func wallNow() time.Duration { return time.Duration(time.Now().UnixNano()) }
 
 // wallOf returns the wall-clock time of a time since boot.
 func wallOf(at time.Duration) time.Time {
-	return time.Now().Add(at - bootNow()).Round(0)
+	boot, wall := vrrpnet.Clocks()
+	return time.Unix(0, int64(wall+at-boot))
 }
 
 // alarmClock is a timer on CLOCK_BOOTTIME that can be polled: it fires at once

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/geodns-vipd/geodns/internal/stalltest"
 	"github.com/geodns-vipd/geodns/pkg/vrrp"
 )
 
@@ -78,7 +79,7 @@ func (c *calm) undisturbed(during func()) {
 		cpu, rss := n.process()
 		was[n] = before{n.loud(), rss, cpu}
 	}
-	start, paused := time.Now(), pauses()
+	start, stall := time.Now(), stalltest.Start(c.t)
 	during()
 	took := time.Since(start)
 	c.within(10*time.Second, "enough adverts", func() bool { return len(c.x.adverts(51)) > 3 })
@@ -95,36 +96,17 @@ func (c *calm) undisturbed(during func()) {
 		want := map[string]string{"a": "MASTER", "b": "BACKUP"}[n.name]
 		for _, st := range n.all() {
 			if moved := n.metric(fmt.Sprintf(`vipd_transitions_total{instance="%s",to="MASTER"}`, st.Name)); st.State != want || moved != b2f(want == "MASTER") {
-				c.t.Errorf("%s: %s is %s, was master %v times: %s", n.name, st.Name, st.State, moved, st.Reason)
+				c.wrong("%s: %s is %s, was master %v times: %s", n.name, st.Name, st.State, moved, st.Reason)
 			}
 		}
 		if strings.Contains(n.log.String(), "panic") {
 			c.t.Errorf("%s panicked", n.name)
 		}
 	}
-	pause := paused()
+	pause := stall.TakeWorst()
 	for vrid, interval := range map[uint8]time.Duration{50: 100 * time.Millisecond, 51: time.Second} {
 		c.rhythm(vrid, interval, pause)
 	}
-}
-
-// pauses begins to watch how long this machine as a whole stands still; the
-// function that it returns ends that, and tells the longest.
-func pauses() func() time.Duration {
-	end, longest := make(chan struct{}), make(chan time.Duration)
-	go func() {
-		worst, last := time.Duration(0), time.Now()
-		for {
-			select {
-			case <-end:
-				longest <- worst
-				return
-			case <-time.After(2 * time.Millisecond):
-				worst, last = max(worst, time.Since(last)), time.Now()
-			}
-		}
-	}()
-	return func() time.Duration { close(end); return <-longest }
 }
 
 // rhythm fails the test unless the master's adverts kept their interval, give
@@ -137,7 +119,7 @@ func (c *calm) rhythm(vrid uint8, interval, pause time.Duration) {
 	count := 0
 	for _, h := range c.x.adverts(vrid) {
 		if h.src != netip.MustParseAddr("10.77.0.1") {
-			c.t.Errorf("vrid %d: advert of %v", vrid, h.src)
+			c.wrong("vrid %d: advert of %v", vrid, h.src)
 			return
 		}
 		if last > 0 {
@@ -149,7 +131,7 @@ func (c *calm) rhythm(vrid uint8, interval, pause time.Duration) {
 	c.t.Logf("vrid %d: %d intervals of %v to %v; the machine paused for %v", vrid, count, shortest, longest, pause)
 	// A busy machine may be late by some milliseconds; keepalived is silenced.
 	if slack := pause + 60*time.Millisecond; count < 2 || longest > interval+slack || shortest < interval-slack {
-		c.t.Errorf("vrid %d: %d intervals of %v to %v, want %v", vrid, count, shortest, longest, interval)
+		c.wrong("vrid %d: %d intervals of %v to %v, want %v", vrid, count, shortest, longest, interval)
 	}
 }
 

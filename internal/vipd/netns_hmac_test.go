@@ -59,7 +59,7 @@ func TestSignedPairBelievesNobodyElse(t *testing.T) {
 			time.Sleep(s.down() / 4)
 			for _, n := range []*node{a, b} {
 				if got := was(n); got != before[n] {
-					t.Errorf("%s became master %v times", n.name, got-before[n])
+					l.wrong("%s became master %v times", n.name, got-before[n])
 				}
 				for _, reason := range []string{"not signed", "bad authentication code", "unknown key", "signed at another time"} {
 					if n.metric(fmt.Sprintf(`vipd_adverts_refused_total{instance="VI_1",reason="%s"}`, reason)) < 1 {
@@ -134,7 +134,7 @@ func TestReplayedAdvertIsRefused(t *testing.T) {
 	defer stop()
 	l.within(2*time.Second, "b takes over though the dead master seems to speak", b.master)
 	if b.metric(`vipd_adverts_refused_total{instance="VI_1",reason="replayed"}`) < 1 {
-		t.Error("nothing was refused as replayed: the test proves nothing")
+		l.wrong("nothing was refused as replayed: the test proves nothing")
 	}
 }
 
@@ -166,11 +166,11 @@ func TestChangeOverToKeysAndRotation(t *testing.T) {
 	}
 	for i, n := range []*node{a, b} {
 		if got := n.metric(`vipd_transitions_total{instance="VI_1",to="MASTER"}`); got != float64(1-i) {
-			t.Errorf("%s was master %v times", n.name, got)
+			l.wrong("%s was master %v times", n.name, got)
 		}
 	}
 	if st, _ := b.status(); len(st.Refused) > 0 || !a.master() {
-		t.Errorf("b refused %+v", st.Refused)
+		l.wrong("b refused %+v", st.Refused)
 	}
 	if strings.Contains(a.log.String()+b.log.String(), "thirty-two") {
 		t.Error("a key stands in the log")

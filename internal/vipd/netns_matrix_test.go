@@ -275,7 +275,7 @@ func (s *section) verify(t *testing.T, a *node, x *tap, n int, r row, st vipd.In
 	p, _ := s.make(n, r)
 	fail := func(format string, args ...any) {
 		t.Helper()
-		t.Errorf("%s: %s", r.name, fmt.Sprintf(format, args...))
+		a.wrong("%s: %s", r.name, fmt.Sprintf(format, args...))
 	}
 	became := a.metric(fmt.Sprintf(`vipd_transitions_total{instance="R%d",to="MASTER"}`, n))
 	if want := 1 - b2f(r.believed()); became != want {

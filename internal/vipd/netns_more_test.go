@@ -82,7 +82,7 @@ func TestSyncGroupOverBothFamilies(t *testing.T) {
 	t.Logf("b has both %v after the script began to fail", took)
 	for _, st := range a.all() {
 		if st.State != "FAULT" {
-			t.Errorf("%s is %s: %s", st.Name, st.State, st.Reason)
+			l.wrong("%s is %s: %s", st.Name, st.State, st.Reason)
 		}
 	}
 	if out, _ := exec.Command("ip", "-n", l.prefix+"a", "route", "show", "192.0.2.0/24").Output(); len(out) > 0 {

@@ -23,7 +23,7 @@ func TestStopHandsOverWithinMilliseconds(t *testing.T) {
 	}
 	t.Logf("b has the address %v after SIGTERM", took)
 	if !strings.Contains(b.log.String(), "cause=handover") {
-		t.Error("b did not take over by hand-over")
+		a.wrong("b did not take over by hand-over")
 	}
 }
 
@@ -56,7 +56,7 @@ func TestStoppedProcessLosesItsAddressAndNeverBringsItBack(t *testing.T) {
 	a.never(time.Second, "a took the address back from a better master", func() bool { return a.has("a", vip) })
 	st, _ := a.status()
 	if st.State != "BACKUP" {
-		t.Errorf("a is %s, want BACKUP", st.State)
+		a.wrong("a is %s, want BACKUP", st.State)
 	}
 }
 
@@ -80,7 +80,7 @@ func TestNoPreempt(t *testing.T) {
 	a.run()
 	a.never(1500*time.Millisecond, "a preempted", func() bool { return a.has("a", vip) })
 	if !b.master() {
-		t.Error("b lost the address")
+		a.wrong("b lost the address")
 	}
 }
 
@@ -125,7 +125,7 @@ func TestDrainOutlivesARestart(t *testing.T) {
 	a.run()
 	a.never(time.Second, "a drained node took over", func() bool { return a.has("a", vip) })
 	if st, _ := a.status(); !st.Drained || st.State != "BACKUP" {
-		t.Errorf("state %s, drained %v", st.State, st.Drained)
+		a.wrong("state %s, drained %v", st.State, st.Drained)
 	}
 	if out, err := a.vipd("undrain"); err != nil {
 		t.Fatalf("undrain: %v: %s", err, out)

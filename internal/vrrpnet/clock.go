@@ -17,6 +17,10 @@ func read(clock int32) time.Duration {
 	return time.Duration(ts.Nano())
 }
 
+// Clocks returns the time since boot and the wall clock, as the time since 1970,
+// of one moment.
+func Clocks() (boot, wall time.Duration) { return together(read) }
+
 // sinceBoot turns the kernel's time of receipt, which it has by the wall clock
 // only, into time since boot. If the wall clock is set while the packet waits,
 // the result is off by as much, but never later than now.
@@ -24,7 +28,7 @@ func sinceBoot(wall time.Duration) time.Duration {
 	if wall == 0 {
 		return Now()
 	}
-	now, nowWall := together(read)
+	now, nowWall := Clocks()
 	return now - min(max(nowWall-wall, 0), now)
 }
 
@@ -33,7 +37,7 @@ const atOnce = 20 * time.Microsecond
 
 // together returns the time since boot and the wall clock of one moment. They
 // are two readings: whoever is kept from the processor between them would take
-// a packet for older than it is, by all of that time. So the first is read
+// a packet for older than it is, or an event for later, by all of that time. So the first is read
 // again afterwards, and the closest of a few attempts counts. The time since
 // boot is never the earlier of the two.
 func together(read func(clock int32) time.Duration) (boot, wall time.Duration) {
