@@ -26,6 +26,9 @@ func printSimulation(w io.Writer, r *simulate.Result) {
 		}
 		printPolicyMoves(w, &r.Policies[i])
 	}
+	for _, s := range r.Spills {
+		fmt.Fprintf(w, "%s\n", spillText(s))
+	}
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(w, "warning: %s\n", warning)
 	}
@@ -53,6 +56,19 @@ func printPolicyMoves(w io.Writer, p *simulate.PolicyResult) {
 	for _, warning := range p.Warnings {
 		fmt.Fprintf(w, "  warning: %s\n", warning)
 	}
+}
+
+// spillText says where the excess of a site goes.
+func spillText(s simulate.Spill) string {
+	order := slices.SortedFunc(maps.Keys(s.To), func(a, b string) int {
+		return cmp.Or(cmp.Compare(s.To[b], s.To[a]), strings.Compare(a, b))
+	})
+	var to []string
+	for _, site := range order {
+		to = append(to, fmt.Sprintf("%.4g to %s", s.To[site], siteWord(site)))
+	}
+	text := fmt.Sprintf("site %s gets a load of %.4g, and its capacity is %.4g: it sends on ", s.Site, s.Load, s.Capacity)
+	return text + cmp.Or(strings.Join(to, ", "), "nothing") + fmt.Sprintf(" and is left with %.4g", s.Left)
 }
 
 // printCountries prints the countries from which clients move.

@@ -66,10 +66,16 @@ func (r *Rehearsal) Run() (*simulate.Result, diag.List, error) {
 	now := time.Now()
 	told := suppositionOf(r.Health)
 	run.before = moment{Loaded: before}
-	run.before.health, _ = before.board().WhatIf(before.Sites.Subjects(), told, now)
+	run.before.trial, _ = before.board().Suppose(before.Sites.Subjects(), told, now)
+	run.before.health = run.before.trial.Snapshot()
 	change.Set, change.Down = told.Set, append(told.Down, change.Down...)
 	run.after = moment{Loaded: after}
-	run.after.health, run.notes = after.board().WhatIf(after.Sites.Subjects(), change, now)
+	change.Keeps = told.Keeps
+	run.after.trial, run.notes = after.board().Suppose(after.Sites.Subjects(), change, now)
+	run.after.health = run.after.trial.Snapshot()
+	if r.Weights != nil {
+		run.queries = r.Weights.Queries()
+	}
 	r.loads(run.load)
 	for name := range r.Load {
 		if err := after.hasSite(name); err != nil {
@@ -113,7 +119,7 @@ func (l *Loaded) board() *health.Board {
 // suppositionOf takes what a server told of its health as it is. What is held
 // back counts as down.
 func suppositionOf(st *Status) health.Supposition {
-	s := health.Supposition{Set: map[health.Target]health.Limit{}}
+	s := health.Supposition{Set: map[health.Target]health.Limit{}, Keeps: map[string]uint16{}}
 	if st == nil {
 		return s
 	}
@@ -130,7 +136,12 @@ func suppositionOf(st *Status) health.Supposition {
 		}
 	}
 	for _, site := range st.Sites {
-		set(health.Target{Site: site.Name}, site.Forced, site.Share)
+		share := site.Share
+		if site.Keeps > 0 && site.Keeps < 1 {
+			share /= site.Keeps
+			s.Keeps[site.Name] = uint16(math.Round(site.Keeps * health.FullShare))
+		}
+		set(health.Target{Site: site.Name}, site.Forced, share)
 		for _, a := range site.Addresses {
 			t := health.Target{Site: site.Name}
 			t.Addr, _ = netip.ParseAddr(a.Address)

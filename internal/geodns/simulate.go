@@ -23,6 +23,7 @@ const (
 	liveClients  = 30_000
 	livePicks    = 600_000         // clients times policies
 	leastClients = 1000            // of a simulation of very many policies
+	mostPlayed   = 200             // policies for which spill-over is played
 	mostTables   = 200             // policies of which the table by country is told
 	simulateKeep = 5 * time.Second // how long a result is given again while nothing changes
 	mostResults  = 16              // kept
@@ -65,10 +66,11 @@ func (s *Server) simulateLive(req control.SimulateRequest) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	run := rehearsal{before: moment{l.Loaded, before}, family: family, policy: req.Policy, load: map[string]float64{}}
+	run := rehearsal{before: moment{Loaded: l.Loaded, health: before}, family: family, policy: req.Policy, load: map[string]float64{}}
 	run.after.Loaded = l.Loaded
 	s.checker.do(context.Background(), func(context.Context) {
-		run.after.health, run.notes = s.checker.board.WhatIf(l.Sites.Subjects(), change, now)
+		run.after.trial, run.notes = s.checker.board.Suppose(l.Sites.Subjects(), change, now)
+		run.after.health = run.after.trial.Snapshot()
 		for name := range l.Steering.Rules() {
 			if load, fresh, _ := s.checker.board.Load(name, now); fresh {
 				run.load[name] = load
@@ -146,6 +148,7 @@ func (l *Loaded) hasSite(name string) error {
 type moment struct {
 	*Loaded
 	health *health.Snapshot
+	trial  *health.Trial // in which it is; may be nil of the one before
 }
 
 // rehearsal compares two moments.
@@ -154,6 +157,7 @@ type rehearsal struct {
 	family        policy.Family
 	policy        string // or a name that it steers; "" for all
 	load          map[string]float64
+	queries       float64  // if above 0, and nothing is known of the load: all of it
 	notes         []string // of guards
 }
 
@@ -252,7 +256,20 @@ func (r *rehearsal) simulate(cases []simulate.Case, pop *simulate.Population) *s
 			opts.Capacity[name] = rules.Capacity
 		}
 	}
+	counted := r.queries > 0 && len(r.load) == 0 && len(opts.Capacity) > 0
+	if counted {
+		opts.Load = simulate.LoadsOf(pop, cases, r.family, r.queries)
+		for name := range opts.Capacity {
+			opts.Load[name] += 0 // who serves nobody is known to
+		}
+	}
 	sim := simulate.New(pop, opts)
+	if counted && r.before.trial != nil {
+		cases = sim.Settle(cases, r.before.trial)
+	}
+	if len(opts.Load) > 0 && len(cases) <= mostPlayed {
+		cases = sim.Play(cases, r.after.trial)
+	}
 	if !opts.Countries {
 		sim.Warn(simulate.Names, "%d policies: the tables by country are left out; name one policy", len(cases))
 	}

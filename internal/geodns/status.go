@@ -47,6 +47,7 @@ type SiteStatus struct {
 	Forced    string          `json:"forced"`
 	Location  *[2]float64     `json:"location"` // latitude and longitude in degrees; null if not given
 	Share     float64         `json:"share"`    // part of its clients that it may have, 0 to 1
+	Keeps     float64         `json:"keeps"`    // part of those that it keeps for want of capacity, 0 to 1; counted in Share
 	Capacity  float64         `json:"capacity"` // 0: no bound
 	Load      *float64        `json:"load"`     // as last reported; null if that is not fresh
 	KeptBy    []string        `json:"kept_by"`  // policies whose guards keep it in although its checks fail
@@ -119,6 +120,7 @@ func sitesStatus(l *Loaded, b *health.Board, now time.Time) []SiteStatus {
 		o := b.Limit(health.Target{Site: site.Name}, now)
 		st := SiteStatus{Name: site.Name, Forced: o.Forced.String(), Share: part(o.Share), KeptBy: append([]string{}, b.KeptBy(site.Name)...), Capacity: b.Rules(site.Name).Capacity}
 		load, fresh, keeps := b.Load(site.Name, now)
+		st.Keeps = part(keeps)
 		if st.Share = part(health.Entry{Share: o.Share, Spill: health.FullShare - keeps}.Keeps()); fresh {
 			st.Load = &load
 		}

@@ -31,6 +31,7 @@ type Options struct {
 // Result is what GET /api/v1/simulate and simulate --json print.
 type Result struct {
 	Policies []PolicyResult `json:"policies"`
+	Spills   []Spill        `json:"spills"`   // sites that send clients on for want of capacity
 	Warnings []string       `json:"warnings"` // about all policies together
 }
 
@@ -66,12 +67,13 @@ type Simulation struct {
 	result  Result
 	traffic traffic // of all cases
 	places  map[string]siteAt
+	played  bool // spill-over
 }
 
 // New returns a simulation.
 func New(pop *Population, opts Options) *Simulation {
 	s := &Simulation{pop: pop, opts: opts, traffic: traffic{}, places: map[string]siteAt{}}
-	s.result = Result{Policies: []PolicyResult{}, Warnings: []string{}}
+	s.result = Result{Policies: []PolicyResult{}, Spills: []Spill{}, Warnings: []string{}}
 	for _, n := range pop.Notes {
 		s.result.Warnings = append(s.result.Warnings, Weight.warn("%s", n))
 	}

@@ -164,32 +164,27 @@ func (s *Simulation) warnRules(c Case, warn func(Kind, string, ...any)) {
 // warnCapacity warns of sites that would have more load than capacity. A
 // site's clients bring its load along, evenly, wherever they move.
 func (s *Simulation) warnCapacity() {
-	had := map[string]float64{}
-	for pair, part := range s.traffic {
-		had[pair[0]] += part
+	if s.played {
+		return // what is too much has been sent on, and the rest was told
 	}
-	load, unknown := map[string]float64{}, map[string]bool{}
-	for pair, part := range s.traffic {
-		known, ok := s.opts.Load[pair[0]]
-		switch {
-		case part <= least:
-		case ok:
-			load[pair[1]] += known * part / had[pair[0]]
-		default:
-			unknown[pair[1]] = true
-		}
-	}
+	load, unknown := s.traffic.move(s.opts.Load)
 	for _, site := range slices.Sorted(maps.Keys(s.opts.Capacity)) {
-		capacity := s.opts.Capacity[site]
-		if load[site] <= capacity*(1+least) {
-			continue
+		if load[site] > s.opts.Capacity[site]*(1+least) {
+			s.warnLoad(site, load[site], unknown[site], "")
 		}
-		atLeast := ""
-		if unknown[site] {
-			atLeast = "at least "
-		}
-		s.Warn(Capacity, "site %s would have a load of %s%.4g, and its capacity is %.4g (load now: %s)", site, atLeast, load[site], capacity, s.loadNow(site))
 	}
+}
+
+// warnLoad warns of a site that would have too much load.
+func (s *Simulation) warnLoad(site string, load float64, atLeast bool, why string) {
+	least := ""
+	if atLeast {
+		least = "at least "
+	}
+	if why != "" {
+		why = ": " + why
+	}
+	s.Warn(Capacity, "site %s would have a load of %s%.4g, and its capacity is %.4g (load now: %s)%s", site, least, load, s.opts.Capacity[site], s.loadNow(site), why)
 }
 
 func (s *Simulation) loadNow(site string) string {

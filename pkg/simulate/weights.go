@@ -25,6 +25,15 @@ type Weights struct {
 	Lines   int // of a log, that held a client
 }
 
+// Queries returns how many queries are counted by country; 0 of a log, which may
+// be of any length.
+func (w *Weights) Queries() (n float64) {
+	for _, count := range w.Counts {
+		n += count
+	}
+	return n
+}
+
 // Bounds of what is read.
 const (
 	maxLine    = 64 << 10 // octets; the rest of a longer line is not looked at

@@ -14,6 +14,7 @@ import (
 	"github.com/geodns-vipd/geodns/internal/config"
 
 	"github.com/geodns-vipd/geodns/internal/geodns"
+	"github.com/geodns-vipd/geodns/pkg/simulate"
 )
 
 var keyRow = regexp.MustCompile("(?m)^\\| \\[`([a-z_.]+)`\\]\\(#[^)]*\\) \\| `([^`]*)` \\| `--([a-z-]+)` \\| `([A-Z_]+)` \\|")
@@ -271,14 +272,14 @@ func sorted(s string) string {
 
 func compareStatus(t *testing.T, replies ...string) {
 	var paths []string
-	bySite := regexp.MustCompile(`(before|after)\.\w+$`)     // keys that are the names of sites
+	bySite := regexp.MustCompile(`(before|after|to)\.\w+$`)  // keys that are the names of sites
 	within := regexp.MustCompile(`\btree\.(targets\[\]\.)+`) // a tree holds itself
-	// Who asks most is told after a full minute only.
-	top, err := json.Marshal(map[string]any{"top": []geodns.TopStatus{{}}})
+	// Who asks most is told after a full minute only; nothing is over its capacity.
+	seldom, err := json.Marshal(map[string]any{"top": []geodns.TopStatus{{}}, "spills": []simulate.Spill{{To: map[string]float64{"fra": 1}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, reply := range append(replies, string(top)) {
+	for _, reply := range append(replies, string(seldom)) {
 		var v any
 		if err := json.Unmarshal([]byte(reply), &v); err != nil {
 			t.Fatalf("%v\n%s", err, reply)
@@ -292,7 +293,7 @@ func compareStatus(t *testing.T, replies ...string) {
 		t.Errorf("only these keys: %v", paths)
 	}
 	for _, p := range paths {
-		if p != "top" && !strings.Contains(text, "`"+p+"`") {
+		if p != "top" && p != "spills" && !strings.Contains(text, "`"+p+"`") {
 			t.Errorf("key %s is not told", p)
 		}
 	}
