@@ -3,6 +3,7 @@ package health
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -80,10 +81,12 @@ func (b *Board) clone() Board {
 	c := *b
 	c.overrides, c.spills = maps.Clone(b.overrides), maps.Clone(b.spills)
 	c.fallen, c.down, c.slow = maps.Clone(b.fallen), maps.Clone(b.down), maps.Clone(b.slow)
-	c.watches = make(map[Key]*watched, len(b.watches))
-	for k, w := range b.watches {
-		own := *w
-		c.watches[k] = &own
+	c.watches = slices.Clone(b.watches)
+	for i := range c.watches {
+		if said := c.watches[i].said; said != nil {
+			own := *said
+			c.watches[i].said = &own
+		}
 	}
 	return c
 }
