@@ -86,7 +86,10 @@ func AllDownNames() []string { return allDownNames[:] }
 // that is used in several places is one Spec pointed to from each. It is never
 // changed once it is built, and has no cycles.
 type Spec struct {
-	Kind Kind
+	Kind    Kind
+	AllDown AllDown // counts only at the root
+	Sticky  bool    // of KindWeighted: a client stays with its target
+
 	Name string   // of the site or policy; "" for a policy written in place
 	Text string   // as written, for a policy in place that a record holds; may be ""
 	Pos  diag.Pos // of the policy's kind, or of the site's name
@@ -97,15 +100,12 @@ type Spec struct {
 	MinHealthy int        // with fewer targets up it is down as a whole; 0 and 1: any will do; not of KindGeo
 	Limit      int        // of KindNearest: so many of the nearest are candidates; 0: all
 	Max        int        // of KindAll: at most so many addresses; 0: [DefaultMax]
-	Sticky     bool       // of KindWeighted: a client stays with its target
 	Trickle    float64    // of KindFailover: percent of the clients that the next target gets; 0: none
 	Guard      *GuardSpec // bounds what failed checks take out; nil: that of the policy around it
 
 	Budget time.Duration // within which clients must avoid a dead site; 0: not said
 
-	AllDown    AllDown  // counts only at the root
-	HasAllDown bool     // whether it is written
-	AllDownPos diag.Pos // where
+	AllDownPos *diag.Pos // where AllDown is written; nil if it is not
 }
 
 // DefaultMax is how many addresses a policy of KindAll answers at most if it

@@ -41,7 +41,7 @@ func (s *Spec) Flow() string {
 		b.WriteByte(']')
 	}
 	s.writeModifiers(&b)
-	if s.HasAllDown {
+	if s.AllDownPos != nil {
 		b.WriteString(", all_down: ")
 		b.WriteString(s.AllDown.String())
 	}

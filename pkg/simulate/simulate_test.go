@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/geo"
 	"github.com/geodns-vipd/geodns/pkg/health"
 	"github.com/geodns-vipd/geodns/pkg/policy"
@@ -135,7 +136,7 @@ func TestSharesAndMoves(t *testing.T) {
 
 func TestNobodyIsTheSiteWithoutAName(t *testing.T) {
 	spec := failover("fra")
-	spec.AllDown, spec.HasAllDown = policy.ServeNoData, true
+	spec.AllDown, spec.AllDownPos = policy.ServeNoData, &diag.Pos{}
 	r, _ := one(t, spec, Options{}, "fra")
 	if text(r.After) != `{"":1}` || r.Moved != 1 {
 		t.Errorf("got %s, moved %v", text(r.After), r.Moved)

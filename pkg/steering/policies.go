@@ -89,7 +89,8 @@ func (t *trees) kind(spec *policy.Spec, f entry, what string, depth int) {
 }
 
 func (t *trees) allDown(spec *policy.Spec, f entry, what string, depth int) {
-	spec.HasAllDown, spec.AllDownPos = true, f.pos
+	at := f.pos
+	spec.AllDownPos = &at
 	word, ok := t.r.text(f.value, what+": all_down", "serve")
 	if !ok {
 		return
@@ -138,6 +139,7 @@ func (t *trees) weightMap(spec *policy.Spec, v value, what string) {
 	if len(entries) == 0 {
 		t.r.wrong(v, "a mapping such as {fra: 3, iad: 1}", "%s is an empty mapping", what)
 	}
+	spec.Targets = slices.Grow(spec.Targets, len(entries))
 	for _, e := range entries {
 		target := t.byName(value{node: &yaml.Node{}, pos: e.pos}, e.key, what)
 		weight, ok := t.weight(e.value, what+": "+e.key)

@@ -28,8 +28,8 @@ func (c *Config) Review(roots []*policy.Spec) diag.List {
 		switch {
 		case !isRoot[s] && !used[s]:
 			diags.Warnf(c.names.named[s.Name], "", "nothing uses policy %s", s.Name)
-		case !isRoot[s] && s.HasAllDown:
-			diags.Warnf(s.AllDownPos, "move it there",
+		case !isRoot[s] && s.AllDownPos != nil:
+			diags.Warnf(*s.AllDownPos, "move it there",
 				"all_down has no effect here: it counts only on the policy that a STEER record names")
 		}
 	}
