@@ -9,6 +9,7 @@ import (
 
 	"github.com/geodns-vipd/geodns/pkg/health"
 	"github.com/geodns-vipd/geodns/pkg/health/probe"
+	"github.com/geodns-vipd/geodns/pkg/policy"
 )
 
 // prober makes one attempt at a check; pkg/health/probe has the real ones.
@@ -37,7 +38,7 @@ func (t target) watch() health.Watch {
 
 // counter counts results by series; it must not block.
 type counter interface {
-	SetChecks(keys []health.Key) (series []int32)
+	SetChecks(keys []*health.Key) (series []int32)
 	ObserveCheck(series int32, k health.Key, r health.Result)
 }
 
@@ -61,14 +62,14 @@ type checker struct {
 	loop    *probe.Loop // makes the lean probes; nil until there is one
 	jobs    []probe.Job // for the loop, while probes are started
 	scratch stepScratch
-	publish func(*health.Board) // makes and swaps in the snapshot
-	wake    time.Time           // when to publish next: the board changes by itself, or something waits; zero if never
-	rest    time.Time           // before then nothing is published that a result changed
+	publish func(*health.Board, []health.Subject) // makes and swaps in the snapshot
+	wake    time.Time                             // when to publish next: the board changes by itself, or something waits; zero if never
+	rest    time.Time                             // before then nothing is published that a result changed
 	last    transitions
 
 	ownFaults map[string]time.Time // when a check's own faults were told last
 
-	subjects []health.Subject
+	things   *policy.Sites // whose state is published; nil: there are none
 	horizons bool
 	changed  func() // told that the board holds something new to be kept; may be called often
 }
@@ -76,7 +77,7 @@ type checker struct {
 // boardRules are what a configuration says about how the board folds its
 // checks.
 type boardRules struct {
-	subjects  []health.Subject
+	things    *policy.Sites
 	sites     map[string]health.Rules
 	guards    []health.Guard
 	followers followers
@@ -93,7 +94,7 @@ func newChecker(log *slog.Logger, count counter) *checker {
 		ended:     make(chan struct{}),
 		board:     health.NewBoard(nil),
 		ownFaults: map[string]time.Time{},
-		publish:   func(*health.Board) {},
+		publish:   func(*health.Board, []health.Subject) {},
 		changed:   func() {},
 	}
 }
@@ -137,11 +138,11 @@ func plain(targets []target) []health.Watch {
 // those that it ran before keep state and schedule. first are the results of a
 // first round over fresh. publish takes over; it is called before configure
 // returns. It must run in the owner's goroutine.
-func (c *checker) configure(watches, fresh []target, first []health.Result, rules boardRules, publish func(*health.Board)) {
+func (c *checker) configure(watches, fresh []target, first []health.Result, rules boardRules, publish func(*health.Board, []health.Subject)) {
 	c.board.SetRules(rules.sites)
 	c.board.SetGuards(rules.guards)
 	c.board.SetSuccessors(rules.followers.next, rules.followers.beyond)
-	c.subjects, c.horizons = rules.subjects, rules.horizons
+	c.things, c.horizons = rules.things, rules.horizons
 	retired := c.probers(watches)
 	c.adopt(watches)
 	before := c.places(watches)
@@ -177,15 +178,24 @@ const restFactor = 4
 // now. It must run in the owner's goroutine.
 func (c *checker) republish(now time.Time) {
 	began := time.Now()
-	events := c.board.Settle(c.subjects, now)
+	subjects := c.subjects()
+	events := c.board.Settle(subjects, now)
 	for _, e := range events {
 		c.note(e)
 	}
-	c.publish(c.board)
+	c.publish(c.board, subjects)
 	c.wake, _ = c.board.Next(now)
 	c.changed()
 	ended := time.Now()
 	c.rest = ended.Add(restFactor * ended.Sub(began))
+}
+
+// subjects returns everything whose state is published.
+func (c *checker) subjects() []health.Subject {
+	if c.things == nil {
+		return nil
+	}
+	return c.things.Subjects()
 }
 
 // note tells the log of a change and keeps it among the last ones.

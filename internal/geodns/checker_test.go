@@ -93,8 +93,8 @@ func runChecker(t *testing.T, watches ...target) *rig {
 	return r
 }
 
-func (r *rig) note(watches []target) func(*health.Board) {
-	return func(b *health.Board) {
+func (r *rig) note(watches []target) func(*health.Board, []health.Subject) {
+	return func(b *health.Board, _ []health.Subject) {
 		tr, _ := b.Tracker(watches[0].Key)
 		r.published = append(r.published, stateName(tr))
 	}
@@ -290,7 +290,7 @@ func TestResultsThatWaitArePublishedTogether(t *testing.T) {
 		watches = append(watches, watchOf(fmt.Sprint("s", i), second, &script{}))
 	}
 	published := 0
-	c.configure(watches, nil, nil, boardRules{}, func(*health.Board) { published++ })
+	c.configure(watches, nil, nil, boardRules{}, func(*health.Board, []health.Subject) { published++ })
 	published = 0
 	for _, w := range watches {
 		c.results.put(keyedResult{w.Key, health.Result{Verdict: health.Fail, Err: "refused"}})

@@ -7,7 +7,7 @@ import (
 
 // boardRules returns what the files say about how checks are folded.
 func (l *Loaded) boardRules() boardRules {
-	return boardRules{subjects: l.Sites.Subjects(), sites: l.Steering.Rules(), guards: l.guards, followers: l.followers, horizons: l.countsDown()}
+	return boardRules{things: l.Sites, sites: l.Steering.Rules(), guards: l.guards, followers: l.followers, horizons: l.countsDown()}
 }
 
 // countsDown reports whether the TTL of some answer depends on how soon a state

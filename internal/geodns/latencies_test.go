@@ -61,7 +61,7 @@ func TestLatenciesAreExactEnough(t *testing.T) {
 func TestLatenciesOutliveAReload(t *testing.T) {
 	c := newChecker(nil, nil)
 	configure := func(watches ...target) {
-		c.configure(watches, nil, nil, boardRules{}, func(*health.Board) {})
+		c.configure(watches, nil, nil, boardRules{}, func(*health.Board, []health.Subject) {})
 	}
 	spec := health.Spec{Interval: time.Second, Timeout: time.Second, Fall: 1, Rise: 1}
 	w, other := watchOf("fra", spec, &pushed{}), watchOf("iad", spec, &pushed{})

@@ -179,7 +179,7 @@ func (l *Loaded) State(cookies answer.Cookies) *answer.State {
 	if l.Config.NSID != "" {
 		st.NSID = []byte(l.Config.NSID)
 	}
-	st.Health.Store(health.NewSnapshot(len(l.Sites.Subjects())))
+	st.Health.Store(health.NewSnapshot(l.Sites.Numbers()))
 	return st
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/geodns-vipd/geodns/internal/control"
@@ -35,6 +36,23 @@ func (s *Server) reportLoad(site string, load float64) error {
 	return nil
 }
 
+// addresses returns those of a site; of one that has none the invalid one, under
+// which it is checked as a whole.
+func (c *checker) addresses(site string) []netip.Addr {
+	at, ok := int32(0), false
+	if c.things != nil {
+		at, ok = c.things.Find(site)
+	}
+	if !ok || len(c.things.At(at).Addrs) == 0 {
+		return []netip.Addr{{}}
+	}
+	var out []netip.Addr
+	for _, a := range c.things.At(at).Addrs {
+		out = append(out, a.Addr)
+	}
+	return out
+}
+
 // passLoad gives the board the load of a site of which a probe told: the sum
 // over its addresses. It must run in the board's goroutine.
 func (c *checker) passLoad(r keyedResult) {
@@ -42,11 +60,8 @@ func (c *checker) passLoad(r keyedResult) {
 		return
 	}
 	sum := 0.0
-	for _, s := range c.subjects {
-		if s.Policy != "" || s.Site != r.key.Site {
-			continue
-		}
-		if t, ok := c.board.Tracker(health.Key{Site: s.Site, Addr: s.Addr, Check: r.key.Check}); ok && t.Last.HasLoad {
+	for _, addr := range c.addresses(r.key.Site) {
+		if t, ok := c.board.Tracker(health.Key{Site: r.key.Site, Addr: addr, Check: r.key.Check}); ok && t.Last.HasLoad {
 			sum += t.Last.Load
 		}
 	}

@@ -197,7 +197,7 @@ func (s *Server) undrain(t health.Target, req control.ChangeRequest, o health.Or
 		o.Over = b.Rules(t.Site).SlowStart
 	}
 	was := b.Undrain(t, o, now)
-	if t == (health.Target{Site: t.Site}) && b.Release(t.Site, s.checker.subjects, req.Over == nil, now) {
+	if t == (health.Target{Site: t.Site}) && b.Release(t.Site, s.checker.subjects(), req.Over == nil, now) {
 		if !was && req.Over != nil {
 			b.Reintroduce(t, o, now)
 		}
@@ -209,7 +209,7 @@ func (s *Server) undrain(t health.Target, req control.ChangeRequest, o health.Or
 // mayRemove returns why a target may not be taken out: a guard forbids it and
 // nobody said that it is known.
 func (s *Server) mayRemove(t health.Target, req control.ChangeRequest, now time.Time) error {
-	why := s.checker.board.Forbids(t, s.checker.subjects, now)
+	why := s.checker.board.Forbids(t, s.checker.subjects(), now)
 	switch {
 	case why == "":
 		return nil

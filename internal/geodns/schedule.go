@@ -88,9 +88,9 @@ func (c *checker) setSeries(watches []target) []int32 {
 	if c.count == nil {
 		return make([]int32, len(watches))
 	}
-	keys := make([]health.Key, len(watches))
+	keys := make([]*health.Key, len(watches))
 	for i := range watches {
-		keys[i] = watches[i].Key
+		keys[i] = &watches[i].Key
 	}
 	return c.count.SetChecks(keys)
 }

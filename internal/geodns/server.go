@@ -252,13 +252,12 @@ func (s *Server) firstLoad(ctx context.Context, loaded *Loaded, list diag.List) 
 // swap returns the function that publishes a snapshot of the board for a new
 // generation. Its first call also puts the generation into place, with the
 // snapshot, so that the two are never apart.
-func (s *Server) swap(loaded *Loaded) func(*health.Board) {
+func (s *Server) swap(loaded *Loaded) func(*health.Board, []health.Subject) {
 	next := &live{Loaded: loaded, state: loaded.State(s.cookies)}
 	next.state.Reasons = func() func(health.ID) string { return s.reasons(loaded) }
-	subjects := loaded.Sites.Subjects()
 	s.number(next)
 	first := true
-	return func(b *health.Board) {
+	return func(b *health.Board, subjects []health.Subject) {
 		next.state.Health.Store(b.Snapshot(subjects, time.Now()))
 		if first {
 			first = false

@@ -22,13 +22,12 @@ type checkSeries struct {
 	buckets  [len(durationBuckets) + 1]uint32 // not cumulative; at two a second full after 68 years
 	sum      time.Duration
 	warnings map[health.Key]bool // addresses whose last probe warned; nil: none
-	warned   int                 // len(warnings), in a copy
 }
 
 // checkTable holds the series of all checks: one for each pair of site and
 // check. It is replaced when the checks change.
 type checkTable struct {
-	labels []checkLabels
+	labels []*health.Key // whose sites and checks they are
 	series []checkSeries // guarded by Metrics.mu
 }
 
@@ -36,8 +35,8 @@ type checkLabels struct{ site, check string }
 
 // SetChecks makes the series of exactly the given checks, which come with a
 // number each, from 0 without gaps; those that were there before go on. It
-// returns the numbers of their series for [Metrics.ObserveCheck].
-func (m *Metrics) SetChecks(keys []health.Key) []int32 {
+// returns the numbers of their series for [Metrics.ObserveCheck]. It keeps keys.
+func (m *Metrics) SetChecks(keys []*health.Key) []int32 {
 	next := &checkTable{}
 	numbers := make(map[checkLabels]int32, len(keys))
 	there := make(map[health.Key]bool, len(keys))
@@ -48,17 +47,17 @@ func (m *Metrics) SetChecks(keys []health.Key) []int32 {
 		if !known {
 			n = int32(len(next.labels))
 			numbers[labels] = n
-			next.labels = append(next.labels, labels)
+			next.labels = append(next.labels, k)
 		}
 		out[i] = n
-		there[k] = true
+		there[*k] = true
 	}
 	next.labels = slices.Clip(next.labels)
 	next.series = make([]checkSeries, len(next.labels))
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for i, labels := range m.checks.labels {
-		if n, stays := numbers[labels]; stays {
+	for i, k := range m.checks.labels {
+		if n, stays := numbers[checkLabels{k.Site, k.Check}]; stays {
 			s := m.checks.series[i]
 			maps.DeleteFunc(s.warnings, func(k health.Key, _ bool) bool { return !there[k] })
 			next.series[n] = s
@@ -102,35 +101,36 @@ func (m *Metrics) writeChecks(w *writer) {
 	m.mu.Lock()
 	t := m.checks
 	m.mu.Unlock()
-	each := func(name, kind, help string, write func(l checkLabels, s *checkSeries)) {
+	each := func(name, kind, help string, write func(k *health.Key, s *checkSeries, warned int)) {
 		w.family(name, kind, help)
 		var copied [checkStep]checkSeries
+		var warned [checkStep]int
 		for begin := 0; begin < len(t.series); begin += checkStep {
 			m.mu.Lock()
 			n := copy(copied[:], t.series[begin:])
 			for i := range copied[:n] {
-				copied[i].warned = len(copied[i].warnings)
+				warned[i] = len(copied[i].warnings)
 			}
 			m.mu.Unlock()
 			for i := range copied[:n] {
 				if copied[i].probes() > 0 {
-					write(t.labels[begin+i], &copied[i])
+					write(t.labels[begin+i], &copied[i], warned[i])
 				}
 			}
 		}
 	}
-	each(probes, "counter", "Probes made, by result: pass, fail or no_verdict (a fault of our own).", func(l checkLabels, s *checkSeries) {
+	each(probes, "counter", "Probes made, by result: pass, fail or no_verdict (a fault of our own).", func(k *health.Key, s *checkSeries, _ int) {
 		for verdict, name := range verdictNames {
 			if n := s.results[verdict]; n > 0 {
-				w.sample(probes, float64(n), "check", l.check, "result", name, "site", l.site)
+				w.sample(probes, float64(n), "check", k.Check, "result", name, "site", k.Site)
 			}
 		}
 	})
-	each(duration, "histogram", "How long probes took, from connect to the last byte read or the failure.", func(l checkLabels, s *checkSeries) {
-		s.writeDurations(w, l)
+	each(duration, "histogram", "How long probes took, from connect to the last byte read or the failure.", func(k *health.Key, s *checkSeries, _ int) {
+		s.writeDurations(w, k)
 	})
-	each(warnings, "gauge", "Addresses whose last probe warned of something that will fail soon, such as a certificate.", func(l checkLabels, s *checkSeries) {
-		w.sample(warnings, float64(s.warned), "check", l.check, "site", l.site)
+	each(warnings, "gauge", "Addresses whose last probe warned of something that will fail soon, such as a certificate.", func(k *health.Key, _ *checkSeries, warned int) {
+		w.sample(warnings, float64(warned), "check", k.Check, "site", k.Site)
 	})
 }
 
@@ -151,7 +151,7 @@ func (s *checkSeries) probes() (n uint64) {
 	return n
 }
 
-func (s *checkSeries) writeDurations(w *writer, l checkLabels) {
+func (s *checkSeries) writeDurations(w *writer, k *health.Key) {
 	n := uint64(0)
 	for i, count := range s.buckets {
 		n += uint64(count)
@@ -159,10 +159,10 @@ func (s *checkSeries) writeDurations(w *writer, l checkLabels) {
 		if i < len(durationBuckets) {
 			end = bucketEnds[i]
 		}
-		w.sample(duration+"_bucket", float64(n), "check", l.check, "site", l.site, "le", end)
+		w.sample(duration+"_bucket", float64(n), "check", k.Check, "site", k.Site, "le", end)
 	}
-	w.sample(duration+"_sum", s.sum.Seconds(), "check", l.check, "site", l.site)
-	w.sample(duration+"_count", float64(n), "check", l.check, "site", l.site)
+	w.sample(duration+"_sum", s.sum.Seconds(), "check", k.Check, "site", k.Site)
+	w.sample(duration+"_count", float64(n), "check", k.Check, "site", k.Site)
 }
 
 // bucketEnds are the durationBuckets in seconds, as text.

@@ -98,22 +98,22 @@ func TestCountingAllocatesNothing(t *testing.T) {
 
 func TestSeriesOfWhatIsGoneDisappear(t *testing.T) {
 	m := New(1, "v1")
-	key := func(site string) health.Key { return health.Key{Site: site, Check: "web"} }
-	n := m.SetChecks([]health.Key{key("fra"), key("iad"), key("never")})
+	key := func(site string) *health.Key { return &health.Key{Site: site, Check: "web"} }
+	n := m.SetChecks([]*health.Key{key("fra"), key("iad"), key("never")})
 	for i, site := range []string{"fra", "iad"} {
-		m.ObserveCheck(n[i], key(site), health.Result{Verdict: health.Pass, Latency: 3 * time.Millisecond})
+		m.ObserveCheck(n[i], *key(site), health.Result{Verdict: health.Pass, Latency: 3 * time.Millisecond})
 	}
-	m.ObserveCheck(n[0], key("fra"), health.Result{Verdict: health.Pass, Latency: 20 * time.Second, Warning: "certificate expires soon"})
-	m.ObserveCheck(n[1], key("iad"), health.Result{Verdict: health.Pass, Warning: "certificate expires soon"})
+	m.ObserveCheck(n[0], *key("fra"), health.Result{Verdict: health.Pass, Latency: 20 * time.Second, Warning: "certificate expires soon"})
+	m.ObserveCheck(n[1], *key("iad"), health.Result{Verdict: health.Pass, Warning: "certificate expires soon"})
 	text := scrape(t, m)
 	wantLine(t, text, `geodns_check_warnings{check="web",site="fra"} 1`)
 	wantNone(t, text, "never")
-	m.ObserveCheck(n[0], key("fra"), health.Result{})
+	m.ObserveCheck(n[0], *key("fra"), health.Result{})
 	text = scrape(t, m)
 	wantLine(t, text, `geodns_check_warnings{check="web",site="fra"} 0`)
 	wantLine(t, text, `geodns_check_duration_seconds_count{check="web",site="fra"} 3`)
-	n = m.SetChecks([]health.Key{key("new"), key("fra")})
-	m.ObserveCheck(n[0], key("new"), health.Result{Verdict: health.Fail})
+	n = m.SetChecks([]*health.Key{key("new"), key("fra")})
+	m.ObserveCheck(n[0], *key("new"), health.Result{Verdict: health.Fail})
 	text = scrape(t, m)
 	wantLine(t, text, `geodns_checks_total{check="web",result="pass",site="fra"} 2`)
 	wantLine(t, text, `geodns_checks_total{check="web",result="fail",site="new"} 1`)
@@ -126,18 +126,18 @@ func TestSeriesOfWhatIsGoneDisappear(t *testing.T) {
 // TestWarningsGoWithTheirAddress takes one of two addresses out that warned.
 func TestWarningsGoWithTheirAddress(t *testing.T) {
 	m := New(1, "v1")
-	key := func(addr string) health.Key {
-		return health.Key{Site: "fra", Addr: netip.MustParseAddr(addr), Check: "web"}
+	key := func(addr string) *health.Key {
+		return &health.Key{Site: "fra", Addr: netip.MustParseAddr(addr), Check: "web"}
 	}
-	n := m.SetChecks([]health.Key{key("192.0.2.1"), key("192.0.2.2")})
+	n := m.SetChecks([]*health.Key{key("192.0.2.1"), key("192.0.2.2")})
 	if n[0] != n[1] {
 		t.Errorf("series %d and %d for two addresses of one site", n[0], n[1])
 	}
 	for i, addr := range []string{"192.0.2.1", "192.0.2.2"} {
-		m.ObserveCheck(n[i], key(addr), health.Result{Verdict: health.Pass, Warning: "soon"})
+		m.ObserveCheck(n[i], *key(addr), health.Result{Verdict: health.Pass, Warning: "soon"})
 	}
 	wantLine(t, scrape(t, m), `geodns_check_warnings{check="web",site="fra"} 2`)
-	m.SetChecks([]health.Key{key("192.0.2.2")})
+	m.SetChecks([]*health.Key{key("192.0.2.2")})
 	wantLine(t, scrape(t, m), `geodns_check_warnings{check="web",site="fra"} 1`)
 }
 
@@ -170,12 +170,12 @@ func TestHealthIsAskedForAtAScrape(t *testing.T) {
 // series would cost hundreds of megabytes where there are tens of thousands.
 func TestScrapeOfManyChecksIsLean(t *testing.T) {
 	m := New(1, "v1")
-	keys := make([]health.Key, 5000)
+	keys := make([]*health.Key, 5000)
 	for i := range keys {
-		keys[i] = health.Key{Site: fmt.Sprint("s", i), Check: "web"}
+		keys[i] = &health.Key{Site: fmt.Sprint("s", i), Check: "web"}
 	}
 	for i, n := range m.SetChecks(keys) {
-		m.ObserveCheck(n, keys[i], health.Result{Verdict: health.Pass, Latency: time.Millisecond})
+		m.ObserveCheck(n, *keys[i], health.Result{Verdict: health.Pass, Latency: time.Millisecond})
 	}
 	r, w := httptest.NewRequest("GET", "/metrics", nil), discard{http.Header{}}
 	var before, after runtime.MemStats
@@ -241,7 +241,7 @@ func TestLoad(t *testing.T) {
 func TestTextIsWellFormed(t *testing.T) {
 	m := New(1, "v1")
 	k := health.Key{Site: "a", Check: "b"}
-	m.ObserveCheck(m.SetChecks([]health.Key{k})[0], k, health.Result{})
+	m.ObserveCheck(m.SetChecks([]*health.Key{&k})[0], k, health.Result{})
 	m.Query(0, m.ZoneBase("a\"b\\."), 1, 0, false)
 	m.AnswerSlots("a\nb", []string{"fra", "iad"})
 	m.AddHealth(func() Health {

@@ -48,8 +48,8 @@ func (s *settled) of(snap *health.Snapshot, sites *Sites) *settled {
 		clear(s.by[f])
 	}
 	s.calm = true
-	for i := range sites.targets {
-		e := snap.At(sites.targets[i].ID)
+	for id := sites.first; int(id) < sites.numbers; id++ {
+		e := snap.At(id)
 		s.calm = s.calm && ordinary(e) && e.Horizon == health.NoHorizon
 	}
 	return s

@@ -42,10 +42,11 @@ type Site struct {
 type Sites struct {
 	list      []Site
 	byName    map[string]int32
-	addrs     int                         // how many different addresses there are
-	subjects  []health.Subject            // made once: with tens of thousands of sites each copy counts
-	targets   []health.Subject            // the last of the subjects
-	targetsOf map[string][]health.Subject // those of each named policy
+	addrs     int            // how many different addresses there are
+	targets   []named        // of the named policies, in order
+	targetsAt map[string]int // the place of a named policy among them
+	first     health.ID      // of all targets
+	numbers   int            // how many numbers were given
 }
 
 // NewSites numbers the sites and their addresses in the order given: each site
@@ -57,7 +58,7 @@ func NewSites(specs []SiteSpec, named ...*Spec) *Sites {
 	for i := range specs {
 		total += len(specs[i].Addrs)
 	}
-	s := &Sites{list: make([]Site, 0, len(specs)), byName: make(map[string]int32, len(specs)), targetsOf: map[string][]health.Subject{}}
+	s := &Sites{list: make([]Site, 0, len(specs)), byName: make(map[string]int32, len(specs))}
 	numbers := make(map[netip.Addr]int32, total)
 	addrs := make([]Address, 0, total) // those of all sites
 	var next health.ID
@@ -83,7 +84,7 @@ func NewSites(specs []SiteSpec, named ...*Spec) *Sites {
 		s.list = append(s.list, site)
 	}
 	s.addrs = len(numbers)
-	s.listSubjects(named)
+	s.numberTargets(named, next)
 	return s
 }
 
@@ -100,22 +101,17 @@ func (s *Sites) Find(name string) (int32, bool) {
 	return i, ok
 }
 
+// Numbers returns how many things have a number in a snapshot.
+func (s *Sites) Numbers() int { return s.numbers }
+
 // Subjects returns everything that has a number in a snapshot, in the order of
 // the numbers: each site as a whole, then its addresses; at the end the targets
 // of named policies. The checks belong to the addresses, or to the site as a
-// whole if it has none; what has no checks is up unless overridden. It is the
-// same slice each time, which nobody may change.
-func (s *Sites) Subjects() []health.Subject { return s.subjects }
-
-func (s *Sites) listSubjects(named []*Spec) {
-	n := len(s.list)
-	for i := range s.list {
-		n += len(s.list[i].Addrs)
-	}
-	for _, p := range named {
-		n += len(p.Targets) + len(p.Rules)
-	}
-	out := make([]health.Subject, 0, n)
+// whole if it has none; what has no checks is up unless overridden. The list is
+// made anew each time: with tens of thousands of sites it is megabytes that are
+// needed only when something changes.
+func (s *Sites) Subjects() []health.Subject {
+	out := make([]health.Subject, 0, s.numbers)
 	for i := range s.list {
 		site := &s.list[i]
 		whole := health.Subject{ID: site.ID, Site: site.Name}
@@ -127,9 +123,10 @@ func (s *Sites) listSubjects(named []*Spec) {
 			out = append(out, health.Subject{ID: a.ID, Site: site.Name, Addr: a.Addr, Checks: site.Checks})
 		}
 	}
-	begin := len(out)
-	for _, p := range named {
-		out = s.addTargets(out, p)
+	for _, t := range s.targets {
+		for key := range t.keys() {
+			out = append(out, health.Subject{ID: health.ID(len(out)), Policy: t.of.Name, Site: key})
+		}
 	}
-	s.subjects, s.targets = out, out[begin:]
+	return out
 }

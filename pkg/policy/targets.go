@@ -10,32 +10,62 @@ import (
 // that was written in place.
 const noTarget = ^health.ID(0)
 
-// addTargets numbers the direct children of a named policy, in the order given,
-// and appends them to the subjects. A child that stands twice has one number.
-func (s *Sites) addTargets(subjects []health.Subject, p *Spec) []health.Subject {
-	begin := len(subjects)
-	known := map[string]bool{}
-	for child := range p.children() {
-		key := child.key()
-		if known[key] {
-			continue
+// named is a named policy with the numbers of its targets.
+type named struct {
+	of    *Spec
+	first health.ID
+	n     int // targets, each counted once
+}
+
+// numberTargets numbers the direct children of the named policies from next on,
+// in the order given. A child that stands twice in one policy has one number.
+func (s *Sites) numberTargets(policies []*Spec, next health.ID) {
+	s.first, s.targetsAt = next, make(map[string]int, len(policies))
+	for _, p := range policies {
+		known := map[string]bool{}
+		for child := range p.children() {
+			known[child.key()] = true
 		}
-		known[key] = true
-		subjects = append(subjects, health.Subject{ID: health.ID(len(subjects)), Policy: p.Name, Site: key})
+		s.targetsAt[p.Name] = len(s.targets)
+		s.targets = append(s.targets, named{p, next, len(known)})
+		next += health.ID(len(known))
 	}
-	s.targetsOf[p.Name] = slices.Clip(subjects[begin:])
-	return subjects
+	s.numbers = int(next)
+}
+
+// keys yields the keys of the targets in the order of their numbers.
+func (t named) keys() func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		var seen map[string]bool
+		if t.n < len(t.of.Targets)+len(t.of.Rules) {
+			seen = map[string]bool{}
+		}
+		for child := range t.of.children() {
+			key := child.key()
+			if seen[key] {
+				continue
+			}
+			if seen != nil {
+				seen[key] = true
+			}
+			if !yield(key) {
+				return
+			}
+		}
+	}
 }
 
 // targetsBelow returns the numbers of the children of a policy by their keys;
 // none if it was written in place.
 func (s *Sites) targetsBelow(p *Spec) map[string]health.ID {
-	if p.Name == "" {
+	at, ok := s.targetsAt[p.Name]
+	if !ok || p.Name == "" {
 		return nil
 	}
-	out := make(map[string]health.ID, len(s.targetsOf[p.Name]))
-	for _, t := range s.targetsOf[p.Name] {
-		out[t.Site] = t.ID
+	t := s.targets[at]
+	out := make(map[string]health.ID, t.n)
+	for key := range t.keys() {
+		out[key] = t.first + health.ID(len(out))
 	}
 	return out
 }

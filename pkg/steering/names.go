@@ -17,6 +17,8 @@ type names struct {
 	words   []string                // of targets, in order, for suggestions
 	checked []string                // of checks, in order
 
+	lastChecks []string // of the site that was read last
+
 	// partial is true if a file could not be read as YAML: a name that is not
 	// known may be defined there, and is not complained about.
 	partial bool

@@ -154,5 +154,9 @@ func (r *reader) checkNames(v value, what string, n *names) []string {
 			out = append(out, name)
 		}
 	}
-	return out
+	// Mostly the checks of a site are those of the one before.
+	if !slices.Equal(out, n.lastChecks) {
+		n.lastChecks = slices.Clip(out)
+	}
+	return n.lastChecks
 }
