@@ -31,6 +31,10 @@ const (
 	// DefaultLongest bounds the waiting for quiet: where something always
 	// changes, what changed first must not wait for ever.
 	DefaultLongest = 2 * time.Second
+	// maxShare is the least time between two looks without an event, in times of
+	// what a look takes: hundreds of thousands of files must not keep a processor
+	// busy.
+	maxShare = 100
 )
 
 // Watcher calls back when the content of some files or folders may have
@@ -44,7 +48,9 @@ type Watcher struct {
 	Quiet time.Duration
 	// Longest bounds how long a change waits for that; default 2s.
 	Longest time.Duration
-	// Poll is how often the files are looked at even without an event.
+	// Poll is how often the files are looked at even without an event; default
+	// 2s. It is less often where a look takes long, so that looking takes at most
+	// a hundredth of the time.
 	Poll time.Duration
 	// Stale is asked once, when every later change will be noticed: whether
 	// something changed before that, such as since the files were read. It may
@@ -75,8 +81,8 @@ func (w *Watcher) Run(ctx context.Context, changed func()) error {
 		}
 		changed()
 	}
-	ticker := time.NewTicker(poll)
-	defer ticker.Stop()
+	look := time.NewTimer(poll)
+	defer look.Stop()
 	settle := time.NewTimer(time.Hour)
 	defer settle.Stop()
 	var latest time.Time // until when the change that is waited for waits; zero if none is
@@ -88,12 +94,15 @@ func (w *Watcher) Run(ctx context.Context, changed func()) error {
 		case err := <-events.Errors:
 			w.Log.Debug("file events", "err", err)
 		case <-settle.C:
-			latest = w.report(ctx, quiet, latest, &seen, changed, events)
+			w.report(ctx, quiet, latest, &seen, changed, events)
+			latest = time.Time{}
 			continue
-		case <-ticker.C:
-			if latest.IsZero() {
-				w.report(ctx, quiet, time.Now().Add(longest), &seen, changed, events)
+		case <-look.C:
+			begun, next := time.Now(), poll
+			if latest.IsZero() && !w.report(ctx, quiet, begun.Add(longest), &seen, changed, events) {
+				next = max(poll, maxShare*time.Since(begun))
 			}
+			look.Reset(next)
 			continue
 		}
 		if latest.IsZero() {
@@ -104,16 +113,16 @@ func (w *Watcher) Run(ctx context.Context, changed func()) error {
 }
 
 // report calls changed if the files do not look as seen, once they look the
-// same twice in a row or latest has come. It returns the zero time.
-func (w *Watcher) report(ctx context.Context, quiet time.Duration, latest time.Time, seen *uint64, changed func(), events *fsnotify.Watcher) (none time.Time) {
+// same twice in a row or latest has come; it reports whether it did.
+func (w *Watcher) report(ctx context.Context, quiet time.Duration, latest time.Time, seen *uint64, changed func(), events *fsnotify.Watcher) bool {
 	now := Fingerprint(w.Paths())
 	if now == *seen || !w.steady(ctx, quiet, latest, &now) {
-		return none
+		return false
 	}
 	*seen = now
 	changed()
 	w.subscribe(events)
-	return none
+	return true
 }
 
 // steady waits until the files look the same twice in a row, since somebody may

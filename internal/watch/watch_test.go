@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -202,5 +203,25 @@ func TestChangesWithoutEndAreReported(t *testing.T) {
 	n := len(reports)
 	if stood := stall.Lost(); n < 2 || took > 1200*time.Millisecond+stood || n > 1+int((took+2*stood)/w.Longest) { // where writing stood still it was quiet
 		t.Errorf("%d reports in %v of changes, each of which may wait %v; stood still for %v", n, took, w.Longest, stood)
+	}
+}
+
+// TestLooksThatTakeLongAreRare: where a look takes five milliseconds, hardly one is
+// made in the time of a hundred.
+func TestLooksThatTakeLongAreRare(t *testing.T) {
+	var looks atomic.Int64
+	dir := t.TempDir()
+	w := &Watcher{Poll: time.Millisecond, Log: slog.New(slog.DiscardHandler), Paths: func() []string {
+		looks.Add(1)
+		time.Sleep(5 * time.Millisecond)
+		return []string{dir}
+	}}
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	defer cancel()
+	if err := w.Run(ctx, func() { t.Error("a change is reported") }); err != nil {
+		t.Fatal(err)
+	}
+	if n := looks.Load(); n < 3 || n > 6 { // two of them to begin with
+		t.Errorf("%d looks", n)
 	}
 }
