@@ -52,14 +52,15 @@ func (h *handler) Answer(worker int, packet []byte, from netip.AddrPort, tcp boo
 		t.count(from.Addr(), now)
 	}
 	st := h.state.Load()
-	reply, o := h.workers[worker].responder.Answer(st, packet, req, out)
+	var o answer.Outcome
+	reply := h.workers[worker].responder.AnswerTo(st, packet, &req, out, &o)
 	h.record(worker, tcp, &o)
 	whole := reply
 	if l := h.limiter.Load(); l != nil && !tcp && reply != nil {
-		reply = h.limited(l, worker, st, req, &o, reply)
+		reply = h.limited(l, worker, st, &req, &o, reply)
 	}
 	if h.queries != nil {
-		h.logQuery(worker, packet, req, &o, whole, reply)
+		h.logQuery(worker, packet, &req, &o, whole, reply)
 	}
 	return reply
 }

@@ -28,7 +28,7 @@ func (s *Server) newQueryLog(workers int) *queryLog {
 
 // logQuery logs a query if it is its turn. whole is the answer as it was made, reply
 // what is sent of it.
-func (h *handler) logQuery(worker int, packet []byte, req answer.Request, o *answer.Outcome, whole, reply []byte) {
+func (h *handler) logQuery(worker int, packet []byte, req *answer.Request, o *answer.Outcome, whole, reply []byte) {
 	w := &h.workers[worker]
 	if w.left--; w.left > 0 || o.Verdict == dnswire.Drop {
 		return

@@ -35,7 +35,7 @@ func sameRates(a, b config.Limits) bool {
 
 // limited returns what is sent in the place of an answer: the same, a truncated
 // one, or nil. Whoever proved by a cookie that it is there gets its answer.
-func (h *handler) limited(l *rrl.Limiter, worker int, st *answer.State, req answer.Request, o *answer.Outcome, reply []byte) []byte {
+func (h *handler) limited(l *rrl.Limiter, worker int, st *answer.State, req *answer.Request, o *answer.Outcome, reply []byte) []byte {
 	w := &h.workers[worker]
 	if w.responder.KnowsClient(st, req) {
 		return reply

@@ -16,7 +16,7 @@ const explainLabel = "\x08_explain"
 
 // asksToExplain reports whether the question is one for an explanation that its
 // sender may have. For anybody else the name is one like any other.
-func (r *Responder) asksToExplain(st *State, req Request) bool {
+func (r *Responder) asksToExplain(st *State, req *Request) bool {
 	q := &r.query
 	if q.Type != dnswire.TypeTXT || len(st.ExplainTo) == 0 || !strings.HasPrefix(string(q.Lower), explainLabel) {
 		return false
@@ -33,7 +33,7 @@ func (r *Responder) asksToExplain(st *State, req Request) bool {
 // explain answers with the account of another question: for the name behind
 // the label, for A, or for the type that the next label names, such as _mx. It
 // is no hot path: few may ask.
-func (r *Responder) explain(st *State, req Request, o *Outcome) {
+func (r *Responder) explain(st *State, req *Request, o *Outcome) {
 	q := &r.query
 	asked := Question{Name: dnswire.Name(q.Lower[len(explainLabel):]), Type: dnswire.TypeA, Draw: r.Draw, Client: r.clientPrefix(req)}
 	if label := int(asked.Name[0]); label > 1 && asked.Name[1] == '_' {
@@ -66,7 +66,7 @@ func (r *Responder) explain(st *State, req Request, o *Outcome) {
 }
 
 // clientPrefix returns the client whose place decides, as Question has it.
-func (r *Responder) clientPrefix(req Request) netip.Prefix {
+func (r *Responder) clientPrefix(req *Request) netip.Prefix {
 	if e := &r.query.EDNS; e.HasECS && e.ECS.Source > 0 {
 		return netip.PrefixFrom(e.ECS.Addr, int(e.ECS.Source))
 	}

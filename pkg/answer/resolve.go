@@ -64,7 +64,7 @@ func (c *chain) last() (exact, lower []byte) {
 // 6672: it looks the name up, appends what the outcome calls for and starts
 // again at the target of a CNAME or DNAME as long as a zone here holds it. res is
 // what the look-up of the question has found.
-func (r *Responder) resolve(st *State, req Request, o *Outcome, res zone.Result) {
+func (r *Responder) resolve(st *State, req *Request, o *Outcome, res zone.Result) {
 	z := o.Zone
 	owner, lower := r.query.Name, r.query.Lower
 	r.chain.reset()

@@ -40,11 +40,18 @@ type Request struct {
 // Answer appends the reply to packet to out[:0] and returns it; nil means
 // silence. The returned outcome is valid in both cases.
 func (r *Responder) Answer(st *State, packet []byte, req Request, out []byte) ([]byte, Outcome) {
+	var o Outcome
+	reply := r.AnswerTo(st, packet, &req, out, &o)
+	return reply, o
+}
+
+// AnswerTo is Answer for the way of every query: the outcome is written where the
+// caller wants it and nothing is copied. It keeps neither req nor o.
+func (r *Responder) AnswerTo(st *State, packet []byte, req *Request, out []byte, o *Outcome) []byte {
 	q := &r.query
-	o := Outcome{Steer: -1, Site: -1}
-	o.Verdict = q.Parse(packet)
+	*o = Outcome{Verdict: q.Parse(packet), Steer: -1, Site: -1}
 	if o.Verdict == dnswire.Drop {
-		return nil, o
+		return nil
 	}
 	o.Type = q.Type
 	r.ede = nil
@@ -55,18 +62,18 @@ func (r *Responder) Answer(st *State, packet []byte, req Request, out []byte) ([
 		m.Reserve(edns.Len())
 	}
 	if o.RCode = o.Verdict.RCode(); o.Verdict == dnswire.Proceed {
-		r.answer(st, packet, req, &o)
+		r.answer(st, packet, req, o)
 		if edns != nil {
 			o.Scope = r.ecs.Scope
-			r.finishEDNS(st, &o)
+			r.finishEDNS(st, o)
 		}
 	}
 	m.SetRCode(o.RCode)
-	return m.Finish(edns), o
+	return m.Finish(edns)
 }
 
 // limit returns the size of the largest reply that may be sent, in octets.
-func (r *Responder) limit(st *State, req Request) int {
+func (r *Responder) limit(st *State, req *Request) int {
 	if req.TCP {
 		return 65535
 	}
@@ -86,7 +93,7 @@ func (st *State) udpSize() uint16 {
 
 // startReply fills in the EDNS part of the reply; nil if none was asked for
 // (RFC 6891, Section 7: no OPT unless the question had one).
-func (r *Responder) startReply(st *State, req Request, v dnswire.Verdict) *dnswire.Reply {
+func (r *Responder) startReply(st *State, req *Request, v dnswire.Verdict) *dnswire.Reply {
 	e := &r.query.EDNS
 	if !e.Present {
 		return nil
@@ -117,7 +124,7 @@ func (r *Responder) startReply(st *State, req Request, v dnswire.Verdict) *dnswi
 }
 
 // answer carries out a well-formed question.
-func (r *Responder) answer(st *State, packet []byte, req Request, o *Outcome) {
+func (r *Responder) answer(st *State, packet []byte, req *Request, o *Outcome) {
 	q := &r.query
 	switch {
 	case !q.HasQuestion:
@@ -175,7 +182,7 @@ func (r *Responder) Lower() []byte { return r.query.Lower }
 
 // KnowsClient reports whether the last question came with a server cookie that
 // proves where it comes from (RFC 7873, Section 5.2.5).
-func (r *Responder) KnowsClient(st *State, req Request) bool {
+func (r *Responder) KnowsClient(st *State, req *Request) bool {
 	e := &r.query.EDNS
 	return e.ServerCookie != nil && st.Cookies.Enabled && st.Cookies.good(e, req)
 }
@@ -210,7 +217,7 @@ func (r *Responder) transfer(st *State) dnswire.RCode {
 // client returns the address whose place decides: that of the client subnet,
 // or where there is none, or one that says nothing (RFC 7871, Section 7.1.2:
 // SOURCE 0), that of the sender.
-func (r *Responder) client(req Request) netip.Addr {
+func (r *Responder) client(req *Request) netip.Addr {
 	if e := &r.query.EDNS; e.HasECS && e.ECS.Source > 0 {
 		return e.ECS.Addr
 	}

@@ -78,7 +78,7 @@ type Cookies struct {
 
 // good reports whether the server cookie of a query is one that was given to its
 // sender.
-func (c *Cookies) good(e *dnswire.EDNS, req Request) bool {
+func (c *Cookies) good(e *dnswire.EDNS, req *Request) bool {
 	from := req.From.Addr()
 	return dnswire.CheckServerCookie(c.Current, e.ClientCookie, e.ServerCookie, from, req.Now) ||
 		dnswire.CheckServerCookie(c.Previous, e.ClientCookie, e.ServerCookie, from, req.Now)

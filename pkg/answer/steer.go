@@ -12,7 +12,7 @@ import (
 // steer answers at a node with a STEER record: what the sites carry by the
 // policy, all else by the ordinary records of the node. It returns the name
 // that a CNAME of the site chosen leads to, or nil.
-func (r *Responder) steer(st *State, req Request, z *Zone, owner []byte, res zone.Result, o *Outcome) (next []byte) {
+func (r *Responder) steer(st *State, req *Request, z *Zone, owner []byte, res zone.Result, o *Outcome) (next []byte) {
 	steer, carried := &z.Steers[res.Node.Steer()], z.carried(res.Node.Steer())
 	t, set := r.query.Type, res.Set
 	if t == dnswire.TypeANY {
@@ -66,7 +66,7 @@ func steerTTL(s *zone.Steer, horizon uint16) uint32 {
 }
 
 // pick asks the policy of a STEER record.
-func (r *Responder) pick(st *State, req Request, z *Zone, steer int, f policy.Family) *policy.Choice {
+func (r *Responder) pick(st *State, req *Request, z *Zone, steer int, f policy.Family) *policy.Choice {
 	in := &r.input // in the responder, because it escapes
 	*in = policy.Input{Client: r.client(req), Family: f, Health: st.Health.Load(), Draw: r.Draw}
 	r.trace.into(in)

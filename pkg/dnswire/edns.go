@@ -62,7 +62,7 @@ type ECS struct {
 
 // parse reads an OPT record. On FormErr, only what stands in the fixed part of
 // the record is set.
-func (e *EDNS) parse(rr record) Verdict {
+func (e *EDNS) parse(rr *record) Verdict {
 	e.Present = true
 	e.UDPSize = max(rr.class, minUDPSize) // RFC 6891, Section 6.2.3
 	e.Version = uint8(rr.ttl >> optVersionShift)

@@ -35,9 +35,10 @@ type Message struct {
 	reserved int    // octets of them kept for OPT
 	full     bool   // something did not fit since the last mark
 
-	question mark // the message as Start left it
-	hasName  bool // its name is not among names yet
-	at       mark // what stands now, beside buf
+	question struct{ length, names int } // of the message as Start left it
+	hasName  bool                        // its name is not among names yet
+	section  Section                     // that is being filled
+	counts   [numSections]uint16         // of records
 
 	flags uint16
 	rcode RCode
@@ -65,7 +66,7 @@ func (m *Message) Start(dst []byte, q *Query, limit int) {
 	m.buf, m.start, m.limit = dst, len(dst), min(limit, maxMessage)
 	m.reserved, m.full, m.rcode = 0, false, RCodeNoError
 	m.names.n = 0
-	m.at = mark{}
+	m.section, m.counts = Answer, [numSections]uint16{}
 	m.query = q
 
 	m.flags = flagQR | uint16(q.Opcode&opcodeMask)<<opcodeShift
@@ -75,16 +76,15 @@ func (m *Message) Start(dst []byte, q *Query, limit int) {
 	if q.CD {
 		m.flags |= flagCD
 	}
-	var header [headerLen]byte // all but the ID is written by Finish
-	binary.BigEndian.PutUint16(header[:], q.ID)
-	m.buf = append(m.buf, header[:]...)
+	m.buf = append(m.buf, make([]byte, headerLen)...)
+	header := m.buf[m.start : m.start+headerLen] // all but this is written by Finish
+	binary.BigEndian.PutUint16(header, q.ID)
 	if q.HasQuestion {
-		binary.BigEndian.PutUint16(m.buf[m.start+4:], 1)
+		header[5] = 1
 		m.buf = append(m.buf, q.Name...)
-		m.buf = binary.BigEndian.AppendUint16(m.buf, uint16(q.Type))
-		m.buf = binary.BigEndian.AppendUint16(m.buf, uint16(q.Class))
+		m.buf = binary.BigEndian.AppendUint32(m.buf, uint32(q.Type)<<16|uint32(q.Class))
 	}
-	m.question = m.mark()
+	m.question.length, m.question.names = m.Len(), 0
 	m.hasName = q.HasQuestion && len(q.Name) > 1
 }
 
@@ -136,16 +136,13 @@ func (m *Message) Len() int { return len(m.buf) - m.start }
 // seconds. If they do not fit, the message stays as it was and Append reports
 // false. owner is a name in wire form. Sections must be filled in their order.
 func (m *Message) Append(s Section, owner []byte, set *RRset, ttl uint32) bool {
-	before := m.enter(s)
 	if _, names := namesIn(set.Type); names == 0 && m.isQuestion(owner) {
-		if !m.plainSet(s, set, ttl) {
-			m.restore(before)
-			return false
-		}
-		return true
+		return m.plainSet(s, set, ttl)
 	}
+	before := m.mark()
+	m.enter(s)
 	var name ownerRef
-	for rest := set.data; len(rest) > 0; m.at.counts[s]++ {
+	for rest := set.data; len(rest) > 0; m.counts[s]++ {
 		var rdata []byte
 		rdata, rest = cutRData(rest)
 		m.record(&name, owner, set.Type, ClassIN, ttl, rdata)
@@ -164,28 +161,29 @@ func (m *Message) AppendRecord(s Section, owner []byte, t Type, ttl uint32, rdat
 
 // AppendRecordClass adds one record of any class as Append does.
 func (m *Message) AppendRecordClass(s Section, owner []byte, t Type, c Class, ttl uint32, rdata []byte) bool {
-	before := m.enter(s)
+	before := m.mark()
+	m.enter(s)
 	var name ownerRef
 	m.record(&name, owner, t, c, ttl, rdata)
 	if m.full {
 		m.restore(before)
 		return false
 	}
-	m.at.counts[s]++
+	m.counts[s]++
 	return true
 }
 
 // Truncate drops all records, keeps the question and sets TC (RFC 2181, Section
 // 9): a client that sees it asks again over TCP.
 func (m *Message) Truncate() {
-	m.restore(m.question)
+	m.restart()
 	m.SetTC(true)
 }
 
 // Clear takes back what was added after Start: the records, AA, TC and the
 // response code. What is reserved stays.
 func (m *Message) Clear() {
-	m.restore(m.question)
+	m.restart()
 	m.flags &^= flagAA | flagTC
 	m.rcode = RCodeNoError
 }
@@ -209,7 +207,7 @@ func (m *Message) Finish(e *Reply) []byte {
 	}
 	header := m.buf[m.start : m.start+headerLen]
 	binary.BigEndian.PutUint16(header[2:], m.flags|uint16(m.rcode&maxHeaderRCode))
-	for s, n := range m.at.counts {
+	for s, n := range m.counts {
 		binary.BigEndian.PutUint16(header[6+2*s:], n)
 	}
 	return m.buf
@@ -222,42 +220,42 @@ func (m *Message) finishTSIG() {
 		return
 	}
 	m.buf = m.query.TSIG.appendReply(m.buf, m.query.ID)
-	m.at.counts[Additional]++
+	m.counts[Additional]++
 }
 
 // finishOPT writes e, the last record of the message but for TSIG.
 func (m *Message) finishOPT(e *Reply) {
-	if m.Len()+e.Len() > m.limit && m.Len() > m.question.length {
+	n := e.Len()
+	if m.Len()+n > m.limit && m.Len() > m.question.length {
 		m.Truncate()
 	}
-	if m.Len()+e.Len() > m.limit {
-		m.buf = (&Reply{UDPSize: e.UDPSize, DO: e.DO}).append(m.buf, m.rcode)
-	} else {
-		m.buf = e.append(m.buf, m.rcode)
+	if m.Len()+n > m.limit {
+		e, n = &Reply{UDPSize: e.UDPSize, DO: e.DO}, optLen
 	}
-	m.at.counts[Additional]++
+	m.buf = e.append(m.buf, n, m.rcode)
+	m.counts[Additional]++
 }
 
 // mark returns the present state.
 func (m *Message) mark() mark {
-	m.at.length, m.at.names = m.Len(), m.names.n
-	return m.at
+	return mark{length: m.Len(), names: m.names.n, section: m.section, counts: m.counts}
 }
 
 // restore goes back to an earlier state.
 func (m *Message) restore(to mark) {
 	m.buf = m.buf[:m.start+to.length]
 	m.names.n = max(to.names, m.question.names) // the mark may be older than remember
-	m.at = to
+	m.section, m.counts = to.section, to.counts
 	m.full = false
 }
 
-// enter makes s the section that is being filled and returns the state before.
-func (m *Message) enter(s Section) mark {
-	before := m.mark()
-	if s < before.section || s >= numSections {
+// restart goes back to the question.
+func (m *Message) restart() { m.restore(mark{length: m.question.length}) }
+
+// enter makes s the section that is being filled.
+func (m *Message) enter(s Section) {
+	if s < m.section || s >= numSections {
 		panic("dnswire: sections of a message filled out of order")
 	}
-	m.at.section = s
-	return before
+	m.section = s
 }

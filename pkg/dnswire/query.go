@@ -160,8 +160,9 @@ func (q *Query) parseBody(packet []byte) Verdict {
 // and of the additional section, which begin at off.
 func (q *Query) parseRecords(packet []byte, off, others, additional int) Verdict {
 	edns, signed := Proceed, false
+	var rr record
 	for i := range others + additional {
-		rr, next := readRecord(packet, off)
+		next := readRecord(packet, off, &rr)
 		if next == 0 {
 			return FormErr
 		}
@@ -172,19 +173,19 @@ func (q *Query) parseRecords(packet []byte, off, others, additional int) Verdict
 			if i < others || q.EDNS.Present || !rr.ofRoot {
 				return FormErr
 			}
-			if edns = q.EDNS.parse(rr); edns == FormErr {
+			if edns = q.EDNS.parse(&rr); edns == FormErr {
 				return FormErr
 			}
 		case TypeTSIG:
 			// RFC 8945, Section 5.1: one TSIG at most, the last record of the
 			// additional section.
 			key, ok := expandName(q.key[:0], packet, off)
-			if !ok || i < others || i+1 != others+additional || !q.TSIG.parse(rr, key) {
+			if !ok || i < others || i+1 != others+additional || !q.TSIG.parse(&rr, key) {
 				return FormErr
 			}
 			signed = true
 		default:
-			if !saneRData(packet, rr, next) {
+			if !saneRData(packet, &rr, next) {
 				return FormErr
 			}
 		}
@@ -213,7 +214,9 @@ func (q *Query) parseQuestion(packet []byte) (next int) {
 	return headerLen + n + fixedQuestion
 }
 
-// record is what an OPT record says, and enough of any other to pass it.
+// record is what an OPT record says, and enough of any other to pass it. It is
+// handed on by its address: copied just after it was written, it would have to
+// wait until all of that is written.
 type record struct {
 	ofRoot bool // the owner is the root, not compressed
 	typ    Type
@@ -222,23 +225,23 @@ type record struct {
 	rdata  []byte
 }
 
-// readRecord reads the record at off and returns the offset after it, 0 if it
-// is malformed or cut off. Its RDATA is not looked into.
-func readRecord(packet []byte, off int) (rr record, next int) {
+// readRecord reads the record at off into rr and returns the offset after it, 0
+// if it is malformed or cut off. Its RDATA is not looked into.
+func readRecord(packet []byte, off int, rr *record) (next int) {
 	const fixedLen = 10 // type, class, TTL, length of RDATA
 	body, ok := skipName(packet, off)
 	if !ok || len(packet)-body < fixedLen {
-		return rr, 0
+		return 0
 	}
 	fixed := packet[body:]
 	size := int(binary.BigEndian.Uint16(fixed[8:]))
 	if len(fixed)-fixedLen < size {
-		return rr, 0
+		return 0
 	}
 	rr.ofRoot = packet[off] == 0
 	rr.typ = Type(binary.BigEndian.Uint16(fixed))
 	rr.class = binary.BigEndian.Uint16(fixed[2:])
 	rr.ttl = binary.BigEndian.Uint32(fixed[4:])
 	rr.rdata = fixed[fixedLen : fixedLen+size]
-	return rr, body + fixedLen + size
+	return body + fixedLen + size
 }

@@ -4,7 +4,7 @@ package dnswire
 // in packet, has the form of its type, for the common types of RFC 1035 and for
 // AAAA. Nothing is done with it; but a packet with a record that cannot be is
 // malformed, as BIND has it too.
-func saneRData(packet []byte, rr record, end int) bool {
+func saneRData(packet []byte, rr *record, end int) bool {
 	start := end - len(rr.rdata)
 	switch rr.typ {
 	case TypeA:

@@ -24,21 +24,26 @@ func (m *Message) record(ref *ownerRef, owner []byte, t Type, c Class, ttl uint3
 }
 
 // plainSet writes a set at the question's name whose RDATA holds no names that
-// are compressed: what most answers are. It reports whether all of it fits.
+// are compressed: what most answers are. If not all of it fits, it reports false,
+// and the message stays as it was.
 func (m *Message) plainSet(s Section, set *RRset, ttl uint32) bool {
 	room := m.limit - m.reserved - m.Len()
-	b := m.buf
-	for rest := set.data; len(rest) > 0; {
+	b, records := m.buf, uint16(0)
+	// Owner, type, class and TTL, which are the same in all.
+	first := uint64(pointerToName)<<32 | uint64(set.Type)<<16 | uint64(ClassIN)
+	for rest := set.data; len(rest) > 0; records++ {
 		n := lengthLen + int(binary.BigEndian.Uint16(rest))
 		if room -= pointerLen + fixedRecord - lengthLen + n; room < 0 {
 			return false
 		}
-		b = appendFixed(append(b, pointerToName>>8, pointerToName&0xFF), set.Type, ClassIN, ttl)
+		b = binary.BigEndian.AppendUint16(b, uint16(first>>32))
+		b = binary.BigEndian.AppendUint64(b, first<<32|uint64(ttl))
 		b = append(b, rest[:n]...) // the length stands before the RDATA
 		rest = rest[n:]
-		m.at.counts[s]++
 	}
+	m.enter(s)
 	m.buf = b
+	m.counts[s] += records
 	return true
 }
 

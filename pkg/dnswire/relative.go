@@ -64,11 +64,10 @@ func (r *Relative) name(name, origin []byte) {
 // AppendRelative adds a record that [NewRelative] prepared, as Append does. at is
 // where the origin begins in the question's name, which ends in it.
 func (m *Message) AppendRelative(s Section, at int, t Type, ttl uint32, r *Relative) bool {
-	before := m.enter(s)
-	if !m.fits(pointerLen + fixedRecord + len(r.rdata)) {
-		m.restore(before)
+	if m.Len()+pointerLen+fixedRecord+len(r.rdata) > m.limit-m.reserved {
 		return false
 	}
+	m.enter(s)
 	pointer := uint16(pointerToName + at)
 	b := binary.BigEndian.AppendUint16(m.buf, pointer)
 	b = appendFixed(b, t, ClassIN, ttl)
@@ -79,6 +78,6 @@ func (m *Message) AppendRelative(s Section, at int, t Type, ttl uint32, r *Relat
 		binary.BigEndian.PutUint16(b[start+int(p):], pointer)
 	}
 	m.buf = b
-	m.at.counts[s]++
+	m.counts[s]++
 	return true
 }

@@ -83,17 +83,19 @@ func (e *Reply) Len() int {
 	return n
 }
 
-// append appends the OPT record, with the upper bits of r, to b.
-func (e *Reply) append(b []byte, r RCode) []byte {
+// append appends the OPT record, of size octets and with the upper bits of r, to
+// b.
+func (e *Reply) append(b []byte, size int, r RCode) []byte {
 	ttl := uint32(r>>4) << optRCodeShift
 	if e.DO {
 		ttl |= optDO
 	}
 	b = append(b, 0) // the root
-	b = binary.BigEndian.AppendUint16(b, uint16(TypeOPT))
-	b = binary.BigEndian.AppendUint16(b, e.UDPSize)
-	b = binary.BigEndian.AppendUint32(b, ttl)
-	b = binary.BigEndian.AppendUint16(b, uint16(e.Len()-optLen))
+	b = binary.BigEndian.AppendUint64(b, uint64(TypeOPT)<<48|uint64(e.UDPSize)<<32|uint64(ttl))
+	b = binary.BigEndian.AppendUint16(b, uint16(size-optLen))
+	if size == optLen {
+		return b
+	}
 	if len(e.NSID) > 0 {
 		b = append(appendOption(b, optionNSID, len(e.NSID)), e.NSID...)
 	}

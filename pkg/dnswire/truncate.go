@@ -28,8 +28,9 @@ func TruncateReply(reply []byte) []byte {
 		end = next + fixedQuestion
 		binary.BigEndian.PutUint16(reply[4:], 1)
 	}
+	var rr record
 	for off := end; records > 0; records-- {
-		rr, next := readRecord(reply, off)
+		next := readRecord(reply, off, &rr)
 		if next == 0 {
 			break
 		}

@@ -20,7 +20,7 @@ const (
 
 // parse reads a TSIG record and reports whether it is well-formed. key is the
 // name of its owner. Its TTL, which should be 0, is overlooked, as BIND does.
-func (s *TSIG) parse(rr record, key []byte) bool {
+func (s *TSIG) parse(rr *record, key []byte) bool {
 	if Class(rr.class) != ClassANY {
 		return false
 	}

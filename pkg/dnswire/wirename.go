@@ -1,6 +1,9 @@
 package dnswire
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // Limits of RFC 1035, Section 2.3.4.
 const (
@@ -30,31 +33,41 @@ var folded = func() (t [256]byte) {
 // dst ends where wire begins.
 func AppendLower(dst, wire []byte) []byte {
 	start := len(dst)
-	dst = append(dst, wire...)
-	lower(dst[start:])
+	dst = slices.Grow(dst, len(wire))[:start+len(wire)]
+	lower(dst[start:], wire)
 	return dst
 }
 
-// lower turns the ASCII capital letters in b into small ones, eight octets at a
-// time: the way of every question.
-func lower(b []byte) {
+// lower puts wire, with its ASCII capital letters turned into small ones, into
+// dst, which is as long: eight octets at a time, since it is the way of every
+// question. The last eight overlap those before them.
+func lower(dst, wire []byte) {
+	const word = 8
+	if len(wire) < word {
+		for i, c := range wire {
+			dst[i] = folded[c]
+		}
+		return
+	}
+	last := lowerWord(binary.LittleEndian.Uint64(wire[len(wire)-word:]))
+	for at := 0; at+word < len(wire); at += word {
+		binary.LittleEndian.PutUint64(dst[at:], lowerWord(binary.LittleEndian.Uint64(wire[at:])))
+	}
+	binary.LittleEndian.PutUint64(dst[len(dst)-word:], last)
+}
+
+// lowerWord turns the ASCII capital letters among eight octets into small ones.
+func lowerWord(x uint64) uint64 {
 	const (
 		ones = 0x0101010101010101
 		low7 = 0x7F * ones
 		top  = 0x80 * ones
 	)
-	for len(b) >= 8 {
-		x := binary.LittleEndian.Uint64(b)
-		// The top bit of each octet that is from A on, or beyond Z; the sums
-		// stay within their octets.
-		fromA, beyondZ := x&low7+(0x80-'A')*ones, x&low7+(0x7F-'Z')*ones
-		capital := (fromA ^ beyondZ) & ^x & top
-		binary.LittleEndian.PutUint64(b, x|capital>>2) // 0x20 apart
-		b = b[8:]
-	}
-	for i, c := range b {
-		b[i] = folded[c]
-	}
+	// The top bit of each octet that is from A on, or beyond Z; the sums stay
+	// within their octets.
+	fromA, beyondZ := x&low7+(0x80-'A')*ones, x&low7+(0x7F-'Z')*ones
+	capital := (fromA ^ beyondZ) & ^x & top
+	return x | capital>>2 // 0x20 apart
 }
 
 // NameLen returns the length in octets of the uncompressed name at the start of

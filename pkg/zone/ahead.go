@@ -14,24 +14,26 @@ const AheadSize = 32
 //
 // The zero value is ready for Start. An Ahead is not safe for concurrent use.
 type Ahead struct {
-	set   *Set
-	n     int // look-ups taken up
-	used  int // octets of text
-	sink  uint64
-	names [AheadSize]underway
-	text  [AheadSize * dnswire.MaxName]byte
-}
+	set  *Set
+	n    int    // look-ups taken up
+	used int    // octets of text
+	sink uint64 // of what was read, since what nobody uses is not read
 
-// underway is one look-up.
-type underway struct {
-	start, end uint16 // of the name in text
-	hash       uint32 // of the name
-	number     int32  // of the zone in the set, None if there is none, unsure if another way has to find it
-	node       *Node  // the first whose name has the hash; nil if there is none
+	// Of each look-up:
+	ends    [AheadSize]uint16 // of the name in text
+	hashes  [AheadSize]uint32 // of the name
+	numbers [AheadSize]int32  // of the zone in the set; None if there is none, unsure if another way has to find it
+	zones   [AheadSize]*Zone
+	nodes   [AheadSize]*Node // the first whose name has the hash; nil if there is none
+
+	text [AheadSize * dnswire.MaxName]byte // the names in lower case
 }
 
 // unsure is the number of a zone that is not known yet.
 const unsure = None - 1
+
+// nowhere stands for no zone, so that loops need not look whether there is one.
+var nowhere = &Zone{Origin: dnswire.Root, index: newIndex(0)}
 
 // Found is what an Ahead knows of a name. It holds as long as the Ahead is not
 // started again.
@@ -42,9 +44,8 @@ type Found struct {
 
 // Start begins with look-ups in set, and forgets all others.
 func (a *Ahead) Start(set *Set) {
-	for i := range a.names[:a.n] {
-		a.names[i].node = nil // not to keep a zone that is gone
-	}
+	clear(a.zones[:a.n]) // not to keep a zone that is gone
+	clear(a.nodes[:a.n])
 	a.set, a.n, a.used = set, 0, 0
 }
 
@@ -52,61 +53,76 @@ func (a *Ahead) Start(set *Set) {
 // AheadSize may be.
 func (a *Ahead) Add(name []byte) {
 	lower := dnswire.AppendLower(a.text[a.used:a.used], name)
-	a.names[a.n] = underway{start: uint16(a.used), end: uint16(a.used + len(lower)), hash: hash(lower), number: unsure}
 	a.used += len(lower)
+	a.ends[a.n], a.hashes[a.n] = uint16(a.used), hash(lower)
 	a.n++
 }
 
-// name returns the name of a look-up in lower case.
-func (a *Ahead) name(u *underway) []byte { return a.text[u.start:u.end] }
-
-// Fetch carries out the look-ups. Each loop is of loads that do not depend on one
-// another; what they load is used by the next.
+// Fetch carries out the look-ups. What may be far away is read by loops of
+// nothing but such reads, none of which waits for another; the work in between
+// finds it at hand. A processor looks some hundred instructions ahead, so that
+// work in those loops would keep it from reaching the reads of the next names.
 func (a *Ahead) Fetch() {
-	sum := uint64(0)
-	list := a.names[:a.n]
-	for i := range list {
-		u := &list[i]
-		if u.number = a.set.guess(a.name(u)); u.number >= 0 {
-			sum += uint64(len(a.set.list[u.number].slots))
+	n, sum := a.n, uint64(0)
+	a.guessZones()
+	if len(a.set.list) > 1 {
+		for _, z := range a.zones[:n] {
+			sum += uint64(len(z.slots))
+		}
+		for _, z := range a.zones[:n] {
+			sum += uint64(z.Origin[0]) + uint64(len(z.nodes))
 		}
 	}
-	for i := range list {
-		u := &list[i]
-		if u.number < 0 {
-			continue
-		}
-		z := a.set.list[u.number]
-		if z.count == 0 {
-			u.number = unsure
-			continue
-		}
-		sum += uint64(z.slots[u.hash&uint32(len(z.slots)-1)].node) + uint64(len(z.nodes[0])) + uint64(z.Origin[0])
+	for i, z := range a.zones[:n] {
+		sum += uint64(z.slots[a.hashes[i]&uint32(len(z.slots)-1)].node)
 	}
-	for i := range list {
-		u := &list[i]
-		if u.number < 0 {
-			continue
-		}
-		z, name := a.set.list[u.number], a.name(u)
-		if at := len(name) - len(z.Origin); at < 0 || string(name[at:]) != string(z.Origin) {
-			u.number = unsure // another zone has the same hash
-		} else if u.node = z.first(u.hash); u.node != nil {
-			sum += uint64(len(u.node.Name))
+	a.findNodes()
+	for _, node := range a.nodes[:n] {
+		if node != nil {
+			sum += uint64(len(node.Name))
 		}
 	}
-	for i := range list {
-		if n := list[i].node; n != nil {
-			sum += uint64(n.Name[0]) + uint64(n.set.Last())
+	for _, node := range a.nodes[:n] {
+		if node != nil {
+			sum += uint64(node.Name[0]) + uint64(node.set.Last())
 		}
 	}
-	a.sink = sum // what nobody uses is not read
+	a.sink = sum
+}
+
+// guessZones finds the zones by the hashes of their origins.
+func (a *Ahead) guessZones() {
+	at := 0
+	for i, end := range a.ends[:a.n] {
+		a.zones[i] = nowhere
+		number := a.set.guess(a.text[at:end])
+		if a.numbers[i] = number; number >= 0 {
+			if a.zones[i] = a.set.list[number]; a.zones[i].count == 0 {
+				a.numbers[i], a.zones[i] = unsure, nowhere
+			}
+		}
+		at = int(end)
+	}
+}
+
+// findNodes makes sure of the zones, and finds the nodes by the hashes of their
+// names.
+func (a *Ahead) findNodes() {
+	at := 0
+	for i, end := range a.ends[:a.n] {
+		z, size := a.zones[i], int(end)-at
+		if size < len(z.Origin) || string(a.text[int(end)-len(z.Origin):end]) != string(z.Origin) {
+			a.numbers[i], a.nodes[i] = unsure, nil // another zone has the same hash
+		} else {
+			a.nodes[i] = z.first(a.hashes[i])
+		}
+		at = int(end)
+	}
 }
 
 // Found returns what is known of the i-th name taken up; false if nothing.
 func (a *Ahead) Found(i int) (Found, bool) {
-	u := &a.names[i]
-	return Found{Number: int(u.number), node: u.node}, u.number != unsure
+	return Found{Number: int(a.numbers[i]), node: a.nodes[i]}, a.numbers[i] != unsure
 }
 
 // guess returns the number of the zone that encloses a name, None if there is

@@ -77,7 +77,7 @@ func TestAheadHoldsNamesWithOneHashApart(t *testing.T) {
 	var a Ahead
 	a.Start(NewSet([]*Zone{z}))
 	a.Add(names[0])
-	a.names[0].hash = hash(names[1])
+	a.hashes[0] = hash(names[1])
 	a.Fetch()
 	f, known := a.Found(0)
 	if want := z.Lookup(names[0], dnswire.TypeA); !known || z.LookupFound(names[0], dnswire.TypeA, f) != want {
@@ -112,8 +112,8 @@ func TestAheadKeepsAndMakesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 	a.Start(nil)
-	for i, u := range a.names {
-		if u.node != nil {
+	for i := range AheadSize {
+		if a.nodes[i] != nil || a.zones[i] != nil {
 			t.Errorf("look-up %d keeps a zone", i)
 		}
 	}

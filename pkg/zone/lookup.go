@@ -34,22 +34,29 @@ func (o Outcome) String() string {
 	return "unknown"
 }
 
-// Result is what a look-up found.
+// Result is what a look-up found. It has four fields, so that the compiler keeps
+// it in registers; of more, each return writes them to memory and waits to have
+// them back.
 type Result struct {
-	Outcome Outcome
+	Match
 	// Node is the node that matched: the name's own, the wildcard's, that of the
 	// zone cut or of the owner of the DNAME; nil for NXDomain.
 	Node *Node
 	// Set is the answer, the CNAME, the DNAME or the NS set at the cut; nil
 	// otherwise, and for a steered name without records of the type.
 	Set *dnswire.RRset
-	// Wildcard is true if Node is a wildcard that stands in for the name (RFC
-	// 4592, Section 3.3.1).
-	Wildcard bool
 	// Encloser is the offset in the name of the closest encloser: the longest
 	// ancestor that exists, 0 if that is the name itself. For Delegation and
 	// DNAME it is the offset of Node's name.
 	Encloser int
+}
+
+// Match is how a name matched.
+type Match struct {
+	Outcome Outcome
+	// Wildcard is true if Node is a wildcard that stands in for the name (RFC
+	// 4592, Section 3.3.1).
+	Wildcard bool
 }
 
 // Lookup finds what answers a question for name, an uncompressed wire-form name
@@ -143,7 +150,7 @@ func (z *Zone) wildcard(name []byte) *Node {
 // answer is the part of the look-up at a node that matched.
 func (n *Node) answer(t dnswire.Type) Result {
 	if n.rest().role == cut && t != dnswire.TypeDS {
-		return Result{Outcome: Delegation, Node: n, Set: n.Set(dnswire.TypeNS)}
+		return Result{Match: Match{Outcome: Delegation}, Node: n, Set: n.Set(dnswire.TypeNS)}
 	}
 	return n.data(t)
 }
@@ -152,20 +159,20 @@ func (n *Node) answer(t dnswire.Type) Result {
 func (n *Node) data(t dnswire.Type) Result {
 	set := n.Set(t)
 	if n.more != nil && n.more.steer > 0 {
-		return Result{Outcome: Steered, Node: n, Set: set}
+		return Result{Match: Match{Outcome: Steered}, Node: n, Set: set}
 	}
 	if set != nil {
-		return Result{Outcome: Answer, Node: n, Set: set}
+		return Result{Match: Match{Outcome: Answer}, Node: n, Set: set}
 	}
 	if alias := n.Set(dnswire.TypeCNAME); alias != nil {
-		return Result{Outcome: CNAME, Node: n, Set: alias}
+		return Result{Match: Match{Outcome: CNAME}, Node: n, Set: alias}
 	}
-	return Result{Outcome: NoData, Node: n}
+	return Result{Match: Match{Outcome: NoData}, Node: n}
 }
 
 // redirect is the answer for a name below n, a zone cut or owner of a DNAME.
 func (n *Node) redirect(name []byte) Result {
-	r := Result{Outcome: DNAME, Node: n, Encloser: len(name) - len(n.Name)}
+	r := Result{Match: Match{Outcome: DNAME}, Node: n, Encloser: len(name) - len(n.Name)}
 	if n.rest().role == cut {
 		r.Outcome = Delegation
 		r.Set = n.Set(dnswire.TypeNS)
