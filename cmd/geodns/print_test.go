@@ -30,7 +30,15 @@ const statusJSON = `{
   "sites": [
     {"name": "fra", "up": false, "share": 0.5, "forced": "up", "kept_by": ["web"], "since": "2026-11-21T11:55:00Z", "addresses": [
       {"address": "203.0.113.10", "up": false, "share": 1, "since": "2026-11-21T11:55:00Z", "last_error": "connection refused", "checks": [{"latency_ms": 0.4}, {"latency_ms": 12.34}]}]},
-    {"name": "iad", "up": true, "share": 0, "since": null, "addresses": [{"address": "2001:db8:f::10", "up": true, "share": 1, "held": true, "since": null, "last_error": "", "checks": []}]}
+    {"name": "iad", "up": true, "share": 0, "since": null, "addresses": [{"address": "2001:db8:f::10", "up": true, "share": 1, "held": true, "since": null, "last_error": "", "checks": []}]},
+    {"name": "sgp", "up": true, "share": 1, "since": null, "addresses": [{"address": "192.0.2.10", "up": true, "share": 1, "since": null, "last_error": "", "checks": [
+      {"check": "most", "state": "up", "since": "2026-11-21T11:55:00Z", "calculated": "2 of a, b, ok", "needed": 2, "members": [
+        {"check": "a", "of": "most", "state": "up", "since": "2026-11-21T11:55:00Z", "last_error": "timeout", "latency_ms": 1.2},
+        {"check": "b", "of": "most", "state": "down", "since": "2026-11-21T11:59:00Z", "last_error": "connection refused", "latency_ms": 0.2},
+        {"check": "ok", "of": "most", "state": "up", "since": null, "calculated": "not c", "latency_ms": 0},
+        {"check": "c", "of": "ok", "state": "down", "since": null, "last_error": "no such file", "latency_ms": 0.1}]},
+      {"check": "open", "state": "unknown", "since": null, "calculated": "not maintenance", "needed": 0, "members": [
+        {"check": "maintenance", "of": "open", "state": "unknown", "since": null}]}]}]}
   ],
   "overrides": [
     {"policy": "", "site": "fra", "address": "", "state": "draining", "share": 0.5, "set": "2026-11-21T11:59:00Z",
@@ -44,11 +52,21 @@ the last reload was refused 30s ago; what was loaded 3h0m ago is served:
   zones/a.zone:3:1: wrong: right
 overrides and states are not kept as they should: no space left on device
 
-SITE  ADDRESS         STATE                                              SINCE  LATENCY   LAST ERROR
-fra                   down, forced up, 50%, kept in by the guard of web  5m               
-      203.0.113.10    down                                               5m     12.3 ms   connection refused
-iad                   up, drained                                        -                
-      2001:db8:f::10  up, held back until undrain                        -      no check  
+SITE  ADDRESS                  STATE                                              SINCE  LATENCY   LAST ERROR
+fra                            down, forced up, 50%, kept in by the guard of web  5m               
+      203.0.113.10             down                                               5m     12.3 ms   connection refused
+iad                            up, drained                                        -                
+      2001:db8:f::10           up, held back until undrain                        -      no check  
+sgp                            up                                                 -                
+      192.0.2.10               up                                                 -      1.2 ms    
+        most: 2 of a, b, ok    up                                                 5m               2 up, 2 needed
+          a                    up                                                 5m     1.2 ms    
+          b                    down                                               1m     0.2 ms    connection refused
+          ok: not c            up                                                 -                
+        ok:                                                                                        
+          c                    down                                               -      0.1 ms    no such file
+        open: not maintenance  unknown                                            -                0 up, none may be
+          maintenance          unknown                                            -                
 
 fra is draining (50% of its clients, done at 2026-11-21T12:01:00Z) until 2026-11-21T14:00:00Z, by anna: new disks; set 1m ago
 iad in policy web is drained; set 1m ago

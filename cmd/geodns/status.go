@@ -116,6 +116,7 @@ func printStatusTable(w io.Writer, st geodns.Status, now time.Time) {
 		fmt.Fprintf(t, "%s\t\t%s\t%s\t\t\n", s.Name, siteState(s), ago(s.Since, now))
 		for _, a := range s.Addresses {
 			fmt.Fprintf(t, "\t%s\t%s\t%s\t%s\t%s\n", a.Address, addressState(a), ago(a.Since, now), latency(a), a.LastError)
+			printMembers(t, a.Checks, now)
 		}
 	}
 	t.Flush()
@@ -127,6 +128,44 @@ func printStatusTable(w io.Writer, st geodns.Status, now time.Time) {
 		target.Addr, _ = netip.ParseAddr(o.Address)
 		fmt.Fprintf(w, "%s is %s; set %s ago\n", target, o.Text(), ago(o.Set, now))
 	}
+}
+
+// printMembers tells of calculated checks from which others they come, and how
+// those stand.
+func printMembers(w io.Writer, checks []geodns.CheckStatus, now time.Time) {
+	for _, c := range checks {
+		if c.Calculated == "" {
+			continue
+		}
+		of := c.Check
+		fmt.Fprintf(w, "\t  %s: %s\t%s\t%s\t\t%s\n", c.Check, c.Calculated, c.State, ago(c.Since, now), needs(&c))
+		for _, m := range c.Members {
+			if m.Of != of {
+				of = m.Of
+				fmt.Fprintf(w, "\t  %s:\t\t\t\t\n", of)
+			}
+			name, err := m.Check, m.LastError
+			if m.Calculated != "" {
+				name += ": " + m.Calculated
+			}
+			if m.State == "up" {
+				err = ""
+			}
+			took := ""
+			if m.LatencyMS > 0 {
+				took = fmt.Sprintf("%.1f ms", m.LatencyMS)
+			}
+			fmt.Fprintf(w, "\t    %s\t%s\t%s\t%s\t%s\n", name, m.State, ago(m.Since, now), took, err)
+		}
+	}
+}
+
+// needs says how many members are up and how many must be.
+func needs(c *geodns.CheckStatus) string {
+	if c.Needed == 0 {
+		return fmt.Sprintf("%d up, none may be", c.Up())
+	}
+	return fmt.Sprintf("%d up, %d needed", c.Up(), c.Needed)
 }
 
 func siteState(s geodns.SiteStatus) string {
@@ -174,6 +213,9 @@ func latency(a geodns.AddressStatus) string {
 	var most float64
 	for _, c := range a.Checks {
 		most = max(most, c.LatencyMS)
+		for _, m := range c.Members {
+			most = max(most, m.LatencyMS)
+		}
 	}
 	if len(a.Checks) == 0 {
 		return "no check"

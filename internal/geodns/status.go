@@ -82,6 +82,21 @@ type CheckStatus struct {
 	NoVerdicts  uint64     `json:"no_verdicts"` // faults of our own
 	Warning     string     `json:"warning"`     // what will fail soon, such as a certificate
 	Load        *float64   `json:"load"`        // that the target reported last
+
+	Calculated string         `json:"calculated"` // how it comes from other checks, such as 2 of a, b, c; "" if it is probed
+	Needed     int            `json:"needed"`     // how many of its own members must be up; 0 of one that is probed, and of not: none may be up
+	Members    []MemberStatus `json:"members"`    // checks that it is calculated from, also those from which these are
+}
+
+// MemberStatus is the state of a check from which another one is calculated.
+type MemberStatus struct {
+	Check      string     `json:"check"`
+	Of         string     `json:"of"`    // the calculated check
+	State      string     `json:"state"` // up, down or unknown
+	Since      *time.Time `json:"since"`
+	LastError  string     `json:"last_error"`
+	LatencyMS  float64    `json:"latency_ms"`
+	Calculated string     `json:"calculated"` // as in CheckStatus
 }
 
 // status collects the state of everything.
@@ -176,13 +191,15 @@ func addressStatus(b *health.Board, subject health.Subject, now time.Time) Addre
 		if t.Last.HasLoad {
 			load = &t.Last.Load
 		}
-		out.Checks = append(out.Checks, CheckStatus{
+		status := CheckStatus{
 			Warning: t.Last.Warning, Load: load,
 			Check: check, State: stateName(t), Since: stamp(t.Since),
 			LastError: t.LastErr, LastErrorAt: stamp(t.LastErrAt), LastAt: stamp(t.Last.At),
 			LatencyMS: float64(t.Last.Latency.Microseconds()) / 1000,
 			Passes:    t.Passes, Fails: t.Fails, NoVerdicts: t.NoVerdicts,
-		})
+		}
+		status.addMembers(b, health.Key{Site: subject.Site, Addr: subject.Addr, Check: check})
+		out.Checks = append(out.Checks, status)
 	}
 	return out
 }

@@ -40,6 +40,26 @@ func TestInChromium(t *testing.T) {
 		p.picture("desktop")
 		p.silent()
 	})
+	t.Run("TellsTheMembersOfCalculatedChecks", func(t *testing.T) {
+		s := newServer(t)
+		edit := func(path string, v map[string]any) {
+			if path != "status" {
+				return
+			}
+			check := v["sites"].([]any)[0].(map[string]any)["addresses"].([]any)[0].(map[string]any)["checks"].([]any)[0].(map[string]any)
+			check["calculated"], check["needed"] = "2 of a, b, ok", 2
+			check["members"] = []map[string]any{
+				{"check": "a", "of": check["check"], "state": "up", "latency_ms": 1.25, "last_error": "old"},
+				{"check": "b", "of": check["check"], "state": "down", "latency_ms": 0, "last_error": "connection refused"},
+				{"check": "ok", "of": check["check"], "state": "down", "calculated": "not c"},
+				{"check": "c", "of": "ok", "state": "up"},
+			}
+		}
+		s.edit.Store(&edit)
+		p := open(t, b, s, 1280, 900)
+		p.says("#sites", "2 of a, b, ok: 1 up, 2 needed", "a up, 1.25 ms", "b down: connection refused", "ok (not c) down", "c of ok up")
+		p.silent()
+	})
 	t.Run("KeyboardAloneAsksWhatIf", func(t *testing.T) {
 		s := newServer(t)
 		p := open(t, b, s, 1280, 900)

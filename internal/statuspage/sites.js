@@ -58,6 +58,21 @@ function sparkline(recent) {
 
 const ms = v => v >= 100 ? Math.round(v) + '\u00a0ms' : v.toFixed(v >= 10 ? 1 : 2) + '\u00a0ms';
 
+// members says from which checks a calculated one comes, how many of them are
+// needed, and how they stand.
+function members(c) {
+  if (!c.calculated) return [];
+  const up = c.members.filter(m => m.of === c.check && m.state === 'up').length;
+  const rows = [h('span', { class: 'member dim' }, `${c.calculated}: ${up} up, ${c.needed ? c.needed + ' needed' : 'none may be'}`)];
+  for (const m of c.members) {
+    const kind = m.state === 'down' ? 'down' : m.state === 'up' ? 'up' : 'partial';
+    const why = m.state === 'down' && m.last_error ? h('span', { class: 'dim' }, ': ' + m.last_error) : '';
+    rows.push(h('span', { class: 'member' }, mark(kind), ` ${m.check}`, m.calculated ? ` (${m.calculated})` : '', m.of === c.check ? '' : ` of ${m.of}`, ` ${m.state}`,
+      m.latency_ms ? `, ${ms(m.latency_ms)}` : '', why));
+  }
+  return rows;
+}
+
 function probes(site) {
   const rows = [];
   for (const a of site.addresses || []) {
@@ -68,7 +83,8 @@ function probes(site) {
     const state = c ? c.state : 'not checked', kind = state === 'down' ? 'down' : state === 'up' ? 'up' : 'partial';
     return [
       h('span', { class: 'name' }, mark(c ? kind : 'up'), ' ', a.address, c ? ` ${c.check}` : '', ' ', state, c && c.warning ? h('span', { class: 'warning' }, ' ' + c.warning) : ''),
-      c ? sparkline(c.recent_ms) : h('span'), h('span', { class: 'num' }, c && c.last_at ? ms(c.latency_ms) : ''),
+      c && !c.calculated ? sparkline(c.recent_ms) : h('span'), h('span', { class: 'num' }, c && c.last_at && !c.calculated ? ms(c.latency_ms) : ''),
+      c ? members(c) : [],
     ];
   }));
   if (rows.length <= 4) return table(rows);

@@ -14,6 +14,14 @@ type Formula struct {
 	Not     bool     // up becomes down and down up
 }
 
+// Needs returns how many of the members must be up; 0 if that many are too many.
+func (f Formula) Needs() int {
+	if f.Not {
+		return 0
+	}
+	return f.AtLeast
+}
+
 // String returns the formula as it is written in a file.
 func (f Formula) String() string {
 	if f.Not && len(f.Of) == 1 {
@@ -109,6 +117,15 @@ func (b *Board) Above(k Key) []Key {
 	visit(k)
 	slices.Reverse(out) // from depth first, members last, to members first
 	return out
+}
+
+// Formula returns how the check k is calculated, and false if it is probed or
+// not watched. Formula.Of must not be changed.
+func (b *Board) Formula(k Key) (Formula, bool) {
+	if w := b.find(k); w != nil && w.plan.formula != nil {
+		return *w.plan.formula, true
+	}
+	return Formula{}, false
 }
 
 // settleAll calculates all calculated checks from what their members are now,
