@@ -14,6 +14,12 @@ import (
 // raiseEvery is how often threads are looked for that Go has made meanwhile.
 const raiseEvery = time.Second
 
+// At the start Go makes most of its threads: they are looked for more often.
+const (
+	raiseFirst = 50 * time.Millisecond
+	firstLooks = 60
+)
+
 // keepRaised gives every thread of the process real-time priority, one below
 // that of the instances, and those that Go makes later too, until ctx ends.
 //
@@ -23,9 +29,12 @@ const raiseEvery = time.Second
 // of milliseconds, an instance waited as long: more than three adverts of
 // 10 ms. What the threads start is of ordinary priority again.
 func keepRaised(ctx context.Context, log *slog.Logger, priority int) {
-	tick := time.NewTicker(raiseEvery)
+	tick := time.NewTicker(raiseFirst)
 	defer tick.Stop()
-	for {
+	for looks := 0; ; looks++ {
+		if looks == firstLooks {
+			tick.Reset(raiseEvery)
+		}
 		if err := raiseThreads(priority); err != nil {
 			log.Debug("no real-time priority", "err", err)
 			return

@@ -29,6 +29,7 @@ func (in *instance) openWire() error {
 	cfg := vrrpnet.Config{
 		Interface: p.Interface, VRID: p.VRID, Source: source, IPv6: p.IPv6,
 		Unicast: p.Unicast, Group: p.McastGroup, TTL: p.UnicastTTL, Buffer: p.KernelRxBuf,
+		Polled: true,
 	}
 	if !p.Unicast {
 		cfg.TTL = 255

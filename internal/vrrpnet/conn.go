@@ -30,6 +30,11 @@ type Config struct {
 	Strangers uint8
 
 	Buffer int // bytes of the receive queue; 0: the system's default
+
+	// Polled says that the caller polls [Socket.Descriptor] itself, and calls
+	// neither Wait nor Read. Go's own poller then does not hear of the socket;
+	// else each packet, sent or received, wakes a second thread for nothing.
+	Polled bool
 }
 
 // Conn is the raw socket of one instance. One goroutine may send while another

@@ -156,3 +156,38 @@ func TestErrorsSayWhy(t *testing.T) {
 	}
 	t.Log(err, errors.Is(err, unix.ENETUNREACH))
 }
+
+// A socket that its owner polls never blocks either, although it is one that
+// would: sending, reading an empty queue, waiting.
+func TestPolledSocketNeverBlocks(t *testing.T) {
+	a, b := pair(t)
+	from := open(t, a, Config{Interface: "eth0", VRID: 51, Source: v4a, Polled: true})
+	to := open(t, b, Config{Interface: "eth0", VRID: 51, Source: v4b, Polled: true})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if got := to.Drain(nil); len(got) != 0 {
+			t.Errorf("an empty queue: %d packets", len(got))
+		}
+		if err := to.Wait(context.Background()); err == nil {
+			t.Error("Wait on a socket that is polled by its owner")
+		}
+		for range 10 {
+			if err := from.SendAdvert(advert(2, 51, v4a, vrrp.GroupV4), vrrp.GroupV4); err != nil {
+				t.Error(err)
+			}
+		}
+		fd, ok := to.Descriptor()
+		if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 2000); !ok || n != 1 || err != nil {
+			t.Errorf("nothing to read: %d %v", n, err)
+		}
+		if got := to.Drain(nil); len(got) == 0 {
+			t.Error("nothing was read")
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("blocks")
+	}
+}

@@ -17,6 +17,7 @@ type descriptor struct {
 	index   int // of the interface; 0: any
 	is6     bool
 	raw     bool
+	polled  bool          // see Config.Polled; every call says itself that it does not wait
 	changed chan struct{} // closed when the descriptor is
 
 	// Of the one goroutine that reads: kept, since an instance reads each time
@@ -53,6 +54,9 @@ func (d *descriptor) wait(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+	if d.polled {
+		return errPolled
 	}
 	rc, err := d.file.SyscallConn()
 	if err != nil {

@@ -38,6 +38,8 @@ var (
 	ErrPermission = errors.New("not permitted: CAP_NET_RAW is needed")
 	// ErrClosed: the socket has been closed.
 	ErrClosed = errors.New("closed")
+
+	errPolled = errors.New("its owner polls it")
 )
 
 // Error is what went wrong with a socket.

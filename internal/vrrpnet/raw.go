@@ -25,7 +25,7 @@ func openRaw(cfg *Config) (*descriptor, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.raw = true
+	d.raw, d.polled = true, cfg.Polled
 	return d, d.start(unix.SOCK_RAW, vrrp.Protocol, func(fd int) error { return d.setUpRaw(fd, cfg) })
 }
 
@@ -59,7 +59,11 @@ func (d *descriptor) start(typ, proto int, setUp func(fd int) error) error {
 	if d.is6 {
 		domain = unix.AF_INET6
 	}
-	fd, err := unix.Socket(domain, typ|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, proto)
+	flags := unix.SOCK_CLOEXEC
+	if !d.polled { // which is how package os tells what its poller may take
+		flags |= unix.SOCK_NONBLOCK
+	}
+	fd, err := unix.Socket(domain, typ|flags, proto)
 	if err != nil {
 		return fmt.Errorf("socket: %w", err)
 	}

@@ -89,7 +89,8 @@ func (s *Socket) current() (*descriptor, error) {
 
 // Wait returns when a packet can be read, without reading it: for a goroutine
 // that wakes the owner of an instance, who then calls [Socket.Drain]. It
-// returns ctx.Err() when ctx ends, and [ErrClosed] after Close.
+// returns ctx.Err() when ctx ends, and [ErrClosed] after Close; an error at once
+// with [Config].Polled.
 func (s *Socket) Wait(ctx context.Context) error {
 	for {
 		d, err := s.current()
