@@ -214,3 +214,54 @@ func TestUpgradeBySignal(t *testing.T) {
 		t.Errorf("the server that was replaced ended with %v", s.err)
 	}
 }
+
+// TestTwoTakeOversAtOnce has two processes take over at the same time: one does so
+// from the old one, and the other from it.
+func TestTwoTakeOversAtOnce(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, files{"zones/example.com.zone": zoneText("www A 192.0.2.1\n")})
+	s := start(t, dir)
+	l := startLoad(t, s, 2, 0, func(m *dns.Msg) bool { return only(m) == netip.MustParseAddr("192.0.2.1") })
+	args := []string{"--replace", "--listen", s.addr(), "--admin", s.admin}
+	a, b := launch(t, dir, args...), launch(t, dir, args...)
+	for _, s := range []*server{a, b} {
+		s.awaitLog(0, regexp.MustCompile(`msg="took over"`), 2*notice)
+	}
+	ended := 0
+	for _, s := range []*server{s, a, b} {
+		select {
+		case <-s.ended:
+			ended++
+			if s.err != nil {
+				t.Errorf("ended with %v; its log:\n%s", s.err, s.log.String())
+			}
+		case <-time.After(notice):
+		}
+	}
+	if ended != 2 {
+		t.Errorf("%d of three have ended", ended)
+	}
+	l.end(t)
+}
+
+// TestStartAfterACrashRightAfterATakeOver: what the process that took over leaves
+// behind when it is killed as soon as it is ready keeps no other from starting,
+// nor from being replaced.
+func TestStartAfterACrashRightAfterATakeOver(t *testing.T) {
+	t.Parallel()
+	sites := newSites(t, 2)
+	dir, _ := reloadFolder(t, sites)
+	s := start(t, dir)
+	if out, code := command(t, dir, "drain", "s0", "--server", s.admin); code != 0 {
+		t.Fatalf("drain: exit code %d\n%s", code, out)
+	}
+	next := s.replaceBy()
+	next.signal(syscall.SIGKILL)
+	<-next.ended
+	again := launch(t, dir, "--listen", s.addr(), "--admin", s.admin)
+	again.awaitReady()
+	if got := again.mustAddr("www.example.com"); got != sites[1].ip() {
+		t.Errorf("%v is answered: the drain is forgotten", got)
+	}
+	again.replaceBy()
+}
