@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -20,7 +19,6 @@ import (
 	"github.com/geodns-vipd/geodns/internal/track"
 	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/keepalived"
-	"github.com/geodns-vipd/geodns/pkg/vrrp"
 )
 
 // stopLimit is how long an instance may take to hand over at the end.
@@ -278,138 +276,4 @@ func (d *Daemon) named(name string) *instance {
 		return nil
 	}
 	return d.instances[i]
-}
-
-// linkEvent brings news of the kernel to those whom it concerns.
-func (d *Daemon) linkEvent(ev netlink.Event) {
-	d.links.take(ev)
-	switch ev.Kind {
-	case netlink.Synced:
-		d.log.Warn("news of the kernel was lost: looks at all interfaces and addresses again")
-		for _, in := range d.all() {
-			in.mailbox.post((*instance).checkAddresses)
-		}
-	case netlink.AddressChanged, netlink.AddressGone:
-		d.addressEvent(ev)
-	}
-	d.spreadLinks()
-}
-
-// addressEvent tells instances what happened to their addresses. One with a
-// lifetime, of which duplicate detection finds that another node has it, the
-// kernel takes away.
-func (d *Daemon) addressEvent(ev netlink.Event) {
-	a := ev.Address
-	index, addr := a.Index, a.Prefix.Addr()
-	for _, in := range d.all() {
-		switch {
-		case a.Tagged() && a.DADFailed():
-			in.mailbox.post(func(in *instance) { in.addressDuplicate(index, addr) })
-		case ev.Kind == netlink.AddressGone:
-			in.mailbox.post(func(in *instance) { in.addressGone(index, addr) })
-		}
-	}
-}
-
-// spreadLinks tells instances what changed of their interfaces.
-func (d *Daemon) spreadLinks() {
-	for _, in := range d.all() {
-		d.mu.RLock()
-		p, old := d.plans[in.name], d.facts[in.name]
-		d.mu.RUnlock()
-		now := d.links.facts(p, old)
-		if now.equal(old) {
-			continue
-		}
-		d.mu.Lock()
-		d.facts[in.name] = now
-		d.mu.Unlock()
-		in.mailbox.post(func(in *instance) { in.setLink(now) })
-	}
-	d.tellInterfaces()
-	if in, held := d.links.delays.next(bootNow()); held && d.recheck != nil {
-		d.recheck.Reset(in + time.Millisecond)
-	}
-}
-
-// tellInterfaces tells the state of tracked interfaces where it changed.
-func (d *Daemon) tellInterfaces() {
-	d.mu.RLock()
-	names := map[string]bool{}
-	for _, p := range d.plans {
-		for _, t := range p.Trackers {
-			if t.Kind == track.KindInterface {
-				names[t.Name] = true
-			}
-		}
-	}
-	d.mu.RUnlock()
-	for name := range names {
-		up, why := d.links.usable(name)
-		n := track.News{Kind: track.KindInterface, Name: name, Up: up, Text: why}
-		d.mu.RLock()
-		old, known := d.news[[2]string{n.Kind, n.Name}]
-		d.mu.RUnlock()
-		if !known || old != n {
-			d.tell(n)
-		}
-	}
-}
-
-// tell takes news of a tracked thing from whoever watches it.
-func (d *Daemon) tell(n track.News) {
-	d.mu.Lock()
-	d.news[[2]string{n.Kind, n.Name}] = n
-	d.mu.Unlock()
-	d.log.Debug("tracked", "kind", n.Kind, "name", n.Name, "up", n.Up, "value", n.Value, "text", n.Text)
-	for _, in := range d.all() {
-		in.mailbox.post(func(in *instance) { in.setNews(n) })
-	}
-}
-
-// priority implements host.
-func (d *Daemon) priority(p *plan, state vrrp.State, priority uint8) {
-	if p.NotifyPriority {
-		d.notifier.write(hooks.Line("INSTANCE", p.Name, state.String()+"_PRIORITY", priority))
-	}
-}
-
-// notify implements host.
-func (d *Daemon) notify(p *plan, n vrrp.Notify) {
-	d.notifier.push(instanceSubject(p), n.Hook, n.Priority, n.Again)
-}
-
-// report implements host.
-func (d *Daemon) report(r vrrp.Report) { d.groups.report(r) }
-
-// order delivers what a sync group orders.
-func (d *Daemon) order(o vrrp.Order) {
-	if in := d.named(o.Member); in != nil {
-		in.mailbox.post(func(in *instance) { in.step(vrrp.GroupOrder{At: bootNow(), Order: o}) })
-	}
-}
-
-// groupHook runs the hooks of a group. A group has no priority: 0, as in
-// keepalived.
-func (d *Daemon) groupHook(g *keepalived.SyncGroup, hook vrrp.Hook) {
-	d.notifier.push(subject{kind: "GROUP", name: g.Name, hooks: g.Notify}, hook, 0, false)
-}
-
-// floating implements host.
-func (d *Daemon) floating(name string, state vrrp.State, late bool) {
-	d.floats.tell(name, state == vrrp.Master, late)
-}
-
-// peerHeard implements host.
-func (d *Daemon) peerHeard(name string) { d.floats.peerHeard(name) }
-
-// hear implements host.
-func (d *Daemon) hear(in *instance, source netip.Addr) { d.messages.listen(in, source) }
-
-// collect implements host.
-func (d *Daemon) collect(in *instance) { d.messages.collect(in) }
-
-// send implements host.
-func (d *Daemon) send(in *instance, message []byte, to netip.Addr) error {
-	return d.messages.send(in, message, to)
 }

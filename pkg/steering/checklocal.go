@@ -82,10 +82,7 @@ func (r *reader) push(e entry, what string) *Push {
 			p.TTL, _ = r.duration(f.value, what+": ttl", time.Second, maxTTL)
 			continue
 		}
-		text, ok := r.text(f.value, what+": token_file", "/etc/geodns/fra.token")
-		if p.TokenFile = text; ok && (!path.IsAbs(text) || strings.ContainsRune(text, 0)) {
-			r.wrong(f.value, "an absolute path", "%s: token_file is %q", what, text)
-		}
+		p.TokenFile = r.absolute(f, what, "/etc/geodns/fra.token")
 	}
 	r.needs(e, "ttl", "push: {ttl: 30s}", what)
 	return p
@@ -98,10 +95,7 @@ func (r *reader) file(e entry, what string) *FileCheck {
 	for _, f := range r.fields(e.value, what, "{path: /run/health/{site}}", &fileKeys) {
 		switch f.key {
 		case "path":
-			text, ok := r.text(f.value, what+": path", "/run/health/fra")
-			if c.Path = text; ok && (!path.IsAbs(text) || strings.ContainsRune(text, 0)) {
-				r.wrong(f.value, "an absolute path", "%s: path is %q", what, text)
-			}
+			c.Path = r.absolute(f, what, "/run/health/fra")
 		case "content":
 			c.Content = r.boolean(f.value, what+": content")
 		case "max_age":
@@ -172,4 +166,13 @@ func (p *parser) calculatedChecks() {
 	for i := range p.c.Checks {
 		visit(&p.c.Checks[i])
 	}
+}
+
+// absolute reads the path of a file.
+func (r *reader) absolute(f entry, what, example string) string {
+	text, ok := r.text(f.value, what+": "+f.key, example)
+	if ok && (!path.IsAbs(text) || strings.ContainsRune(text, 0)) {
+		r.wrong(f.value, "an absolute path", "%s: %s is %q", what, f.key, text)
+	}
+	return text
 }
