@@ -114,11 +114,12 @@ func TestDrainOutlivesARestart(t *testing.T) {
 	a, b := pair(t)
 	out, err := a.vipd("drain")
 	if err != nil || !strings.Contains(out, "handed over to 10.77.0.2") {
-		t.Fatalf("drain: %v: %s", err, out)
+		a.wrong("drain: %v: %s", err, out)
+		t.FailNow()
 	}
 	a.within(time.Second, "b takes over", b.master)
 	if out, err := b.vipd("drain"); err == nil {
-		t.Fatalf("b could be drained with nobody left: %s", out)
+		a.wrong("b could be drained with nobody left: %s", out)
 	}
 	a.signal(syscall.SIGTERM)
 	a.cmd.Wait()
@@ -128,7 +129,7 @@ func TestDrainOutlivesARestart(t *testing.T) {
 		a.wrong("state %s, drained %v", st.State, st.Drained)
 	}
 	if out, err := a.vipd("undrain"); err != nil {
-		t.Fatalf("undrain: %v: %s", err, out)
+		a.wrong("undrain: %v: %s", err, out)
 	}
 	a.within(5*time.Second, "a preempts", a.master)
 }
@@ -233,7 +234,7 @@ func TestWithKeepalived(t *testing.T) {
 	a.never(time.Second, "keepalived took the address", func() bool { return l.has("k", vip) })
 	out, err := a.vipd("drain")
 	if err != nil || !strings.Contains(out, "successor unknown") {
-		t.Errorf("drain: %v: %s", err, out)
+		a.wrong("drain: %v: %s", err, out)
 	}
 	l.within(2*time.Second, "keepalived takes over", func() bool { return l.has("k", vip) && !a.master() })
 }
