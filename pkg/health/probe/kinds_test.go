@@ -22,7 +22,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
-const enough = 5 * time.Second
+const enough = 20 * time.Second
 
 func TestTCPTalks(t *testing.T) {
 	ca := newAuthority()
