@@ -24,12 +24,19 @@ type Watch struct {
 	lost  time.Duration
 	worst time.Duration
 
-	ended chan struct{} // closed when the test ends
+	ended chan struct{} // closed when it stops
 }
 
 // Start begins to watch, until the test ends.
 func Start(t testing.TB) *Watch {
-	w := &Watch{due: time.Now().Add(nap), ended: make(chan struct{})}
+	w, stop := StartAlways()
+	t.Cleanup(stop)
+	return w
+}
+
+// StartAlways begins to watch, until stop is called: for a TestMain.
+func StartAlways() (w *Watch, stop func()) {
+	w = &Watch{due: time.Now().Add(nap), ended: make(chan struct{})}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -42,8 +49,7 @@ func Start(t testing.TB) *Watch {
 			w.look()
 		}
 	}()
-	t.Cleanup(func() { close(w.ended); <-done })
-	return w
+	return w, func() { close(w.ended); <-done }
 }
 
 // look notes how late it is, and begins anew. Whoever asks does so too: after a
@@ -78,7 +84,7 @@ func (w *Watch) TakeWorst() time.Duration {
 }
 
 // After returns a channel that is closed when limit has passed, not counting
-// stalls, or when the test ends.
+// stalls, or when the watch stops.
 func (w *Watch) After(limit time.Duration) <-chan struct{} {
 	over := make(chan struct{})
 	before, begin := w.Lost(), time.Now()

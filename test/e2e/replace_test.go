@@ -24,7 +24,7 @@ func (s *server) replaceBy(args ...string) *server {
 	next.awaitReady()
 	select {
 	case <-s.ended:
-	case <-time.After(10 * time.Second):
+	case <-machine.After(10 * time.Second):
 		s.t.Fatalf("the server that was replaced goes on; its log:\n%s", s.log.String())
 	}
 	if s.err != nil {
@@ -147,7 +147,7 @@ func TestReplaceThatFailsLeavesTheOldOneServing(t *testing.T) {
 		next := launch(t, dir, args...)
 		select {
 		case <-next.ended:
-		case <-time.After(20 * time.Second):
+		case <-machine.After(20 * time.Second):
 			t.Fatalf("%s: the new process goes on:\n%s", what, next.log.String())
 		}
 		if next.err == nil || !strings.Contains(next.log.String(), told) {
@@ -207,7 +207,7 @@ func TestUpgradeBySignal(t *testing.T) {
 	}
 	select {
 	case <-s.ended:
-	case <-time.After(notice):
+	case <-machine.After(notice):
 		t.Fatal("the new process does not end")
 	}
 	if s.err != nil {

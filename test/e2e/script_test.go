@@ -80,12 +80,12 @@ func scriptAwait(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	within, err := time.ParseDuration(args[0])
 	ts.Check(err)
-	begin := time.Now()
+	over := timer(within)
 	for {
 		if err = ts.Exec(args[1], args[2:]...); err == nil {
 			return
 		}
-		if time.Since(begin) > within {
+		if over() {
 			ts.Fatalf("%v", fmt.Errorf("not within %v: %w", within, err))
 		}
 		time.Sleep(100 * time.Millisecond)

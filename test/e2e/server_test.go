@@ -95,7 +95,7 @@ func (s *server) awaitReady() {
 // awaitLog waits for a line in the log after offset from.
 func (s *server) awaitLog(from int, re *regexp.Regexp, within time.Duration) []string {
 	s.t.Helper()
-	for end := time.Now().Add(within); ; time.Sleep(5 * time.Millisecond) {
+	for over := timer(within); ; time.Sleep(5 * time.Millisecond) {
 		text := s.log.String()[from:]
 		if m := re.FindStringSubmatch(text); m != nil {
 			return m
@@ -105,7 +105,7 @@ func (s *server) awaitLog(from int, re *regexp.Regexp, within time.Duration) []s
 			s.t.Fatalf("the server ended (%v) before it logged %s; log:\n%s", s.err, re, s.log.String())
 		default:
 		}
-		if time.Now().After(end) {
+		if over() {
 			s.t.Fatalf("nothing like %s in the log within %v; log:\n%s", re, within, text)
 		}
 	}
@@ -134,7 +134,7 @@ func (s *server) stop() error {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM) // it may be gone already
 	select {
 	case <-s.ended:
-	case <-time.After(5 * time.Second):
+	case <-machine.After(5 * time.Second):
 		s.t.Errorf("the server did not end within 5 s of SIGTERM")
 		_ = s.cmd.Process.Kill()
 		<-s.ended

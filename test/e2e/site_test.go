@@ -121,34 +121,3 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, "ok")
 	}
 }
-
-// stalls measures how long this machine kept a ready goroutine waiting: what
-// is measured beside it cannot be more exact than that.
-type stalls struct {
-	worst atomic.Int64
-	stop  chan struct{}
-	done  sync.WaitGroup
-}
-
-func watchStalls(t testing.TB) *stalls {
-	s := &stalls{stop: make(chan struct{})}
-	s.done.Go(func() {
-		const nap = time.Millisecond
-		for {
-			begin := time.Now()
-			select {
-			case <-s.stop:
-				return
-			case <-time.After(nap):
-			}
-			if late := int64(time.Since(begin) - nap); late > s.worst.Load() {
-				s.worst.Store(late)
-			}
-		}
-	})
-	t.Cleanup(func() { close(s.stop); s.done.Wait() })
-	return s
-}
-
-// take returns the longest stall since the last call.
-func (s *stalls) take() time.Duration { return time.Duration(s.worst.Swap(0)) }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // TestTellsSystemd reads what the server tells a service manager: when it is
@@ -36,7 +35,7 @@ func TestTellsSystemd(t *testing.T) {
 	}()
 	expect := func(what, want string) {
 		t.Helper()
-		for late := time.After(notice); ; {
+		for late := machine.After(notice); ; {
 			select {
 			case text := <-told:
 				if regexp.MustCompile("^" + want + "$").MatchString(text) {
