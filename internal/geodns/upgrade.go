@@ -15,6 +15,7 @@ func (s *Server) upgradeLoop(ctx context.Context) error {
 		return nil
 	}
 	var ended <-chan error // of the process that was started; nil if there is none
+	var pid int            // its number
 	for {
 		select {
 		case <-ctx.Done():
@@ -24,16 +25,16 @@ func (s *Server) upgradeLoop(ctx context.Context) error {
 			s.Log.Error("the process that was to take over has ended; this one goes on serving", "err", err)
 		case <-s.Upgrade:
 			if ended != nil {
-				s.Log.Warn("an upgrade is under way already")
+				s.Log.Warn("an upgrade is under way already", "pid", pid)
 				continue
 			}
-			pid, done, err := program.Start("--replace")
+			started, done, err := program.Start("--replace")
 			if err != nil {
 				s.Log.Error("the program cannot be started anew; this process goes on serving", "err", err)
 				continue
 			}
-			s.Log.Info("started the program anew, to take over", "pid", pid)
-			ended = done
+			s.Log.Info("started the program anew, to take over", "pid", started)
+			pid, ended = started, done
 		}
 	}
 }
