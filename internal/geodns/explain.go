@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/geodns-vipd/geodns/internal/control"
 	"github.com/geodns-vipd/geodns/internal/statuspage"
@@ -36,7 +37,7 @@ func (s *Server) explainLive(req control.ExplainRequest) (any, error) {
 // reasons returns what is known just now of why things are up or down.
 func (s *Server) reasons(l *Loaded) func(health.ID) string {
 	var reasons map[health.ID]string
-	s.checker.do(context.Background(), func(context.Context) { reasons = why(l, s.checker.board) })
+	s.checker.do(context.Background(), func(context.Context) { reasons = why(l, s.checker.board, time.Now()) })
 	return func(id health.ID) string { return reasons[id] }
 }
 

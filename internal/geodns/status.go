@@ -1,7 +1,6 @@
 package geodns
 
 import (
-	"cmp"
 	"context"
 	"time"
 
@@ -211,24 +210,4 @@ func stamp(t time.Time) *time.Time {
 	}
 	t = t.Round(time.Millisecond)
 	return &t
-}
-
-// why says in a few words why a thing is up or down, for explain.
-func why(l *Loaded, b *health.Board) map[health.ID]string {
-	out := map[health.ID]string{}
-	for _, subject := range l.Sites.Subjects() {
-		if len(subject.Checks) == 0 {
-			continue
-		}
-		j := b.Judge(subject)
-		switch {
-		case j.Since.IsZero():
-			out[subject.ID] = "not checked yet"
-		case j.Up:
-			out[subject.ID] = "checks pass since " + j.Since.Format(time.DateTime)
-		default:
-			out[subject.ID] = cmp.Or(j.Err, "check failed") + ", since " + j.Since.Format(time.DateTime)
-		}
-	}
-	return out
 }

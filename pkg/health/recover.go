@@ -165,6 +165,17 @@ func (b *Board) SlowShare(t Target, now time.Time) uint16 {
 	return Ramp{0, FullShare, begin, b.rules[t.Site].SlowStart}.At(now)
 }
 
+// SlowUntil returns when a target has all its clients back, and whether it gets
+// them by degrees after a failure.
+func (b *Board) SlowUntil(t Target, now time.Time) (end time.Time, slow bool) {
+	begin, ok := b.slow[t]
+	if !ok {
+		return time.Time{}, false
+	}
+	end = begin.Add(b.rules[t.Site].SlowStart)
+	return end, end.After(now)
+}
+
 // SavedFallback is a family that was down, in a file.
 type SavedFallback struct {
 	Site    string    `json:"site"`

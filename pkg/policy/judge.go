@@ -158,7 +158,7 @@ func (w *walk) judgeFirst(n *node) judgment {
 	case healthy < need:
 		return judgment{}
 	case second >= 0:
-		return judgment{verdict: up, pick: int32(second)}
+		return judgment{verdict: up, pick: int32(second), second: true}
 	}
 	return judgment{verdict: up, pick: int32(first)}
 }

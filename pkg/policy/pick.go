@@ -104,6 +104,7 @@ type Choice struct {
 type judgment struct {
 	verdict verdict
 	lenient bool  // of a site: up whatever its checks say
+	second  bool  // the trickle has the second choice for the client
 	pick    int32 // the kid that is taken, of the kinds that take one
 }
 

@@ -46,7 +46,7 @@ func (w *walk) sendOn() bool {
 		w.hashed = true
 		if w.place16(forGate, s.Name) >= uint32(e.Keeps()) {
 			out.spill.gone = append(out.spill.gone, s.ID)
-			w.traceSpill(s, e)
+			w.traceSpill(s)
 		}
 	}
 	own := out.spill.gone[before:]

@@ -139,7 +139,7 @@ func (s *session) setHealth(args []string) string {
 		s.states[thing] = state
 	}
 	used := 0
-	var kept []health.ID
+	var kept, refused []health.ID
 	for _, subject := range subjects {
 		name := subject.Site
 		if subject.Addr.IsValid() {
@@ -152,10 +152,15 @@ func (s *session) setHealth(args []string) string {
 			used++
 			s.health = s.health.With(subject.ID, entryOf(state))
 		}
+		if _, ok := s.states["full:"+name]; ok {
+			used++
+			refused = append(refused, subject.ID)
+		}
 		if s.states[name] == "kept" {
 			kept = append(kept, subject.ID)
 		}
 	}
+	s.refuse(refused)
 	for guard := range 4 {
 		s.health = s.health.WithKept(guard, kept...)
 	}
@@ -163,6 +168,20 @@ func (s *session) setHealth(args []string) string {
 		return "some of these are unknown"
 	}
 	return ""
+}
+
+// refuse lets sites take of those whom others send on only such whose place is
+// at 80 % or higher.
+func (s *session) refuse(full []health.ID) {
+	var refusals []health.Refusal
+	for _, to := range full {
+		for _, subject := range s.sites.Subjects() {
+			if s.health.At(subject.ID).Spill > 0 {
+				refusals = append(refusals, health.Refusal{From: subject.ID, To: to, Below: health.FullShare / 5 * 4})
+			}
+		}
+	}
+	s.health = s.health.WithRefusals(refusals...)
 }
 
 func entryOf(state string) health.Entry {
@@ -178,6 +197,8 @@ func entryOf(state string) health.Entry {
 		e.Forced = health.ForcedDown
 	case "forced-up":
 		e.Up, e.Forced = false, health.ForcedUp
+	case "over":
+		e.Spill = health.FullShare / 2
 	default:
 		percent, err := strconv.Atoi(strings.TrimSuffix(state, "%"))
 		if err != nil {

@@ -56,10 +56,13 @@ func (w *walk) traceSite(step int, n *node, j judgment) {
 	s := w.p.sites.At(n.site)
 	site := w.in.Health.At(s.ID)
 	if w.isGone(s.ID) {
-		w.in.Trace.Steps[step].Reason = "has no room for this client"
+		w.in.Trace.Steps[step].Reason = "does not take this client, for want of room"
 		return
 	}
 	reason := w.entryReason(s.ID, site, s.Name, w.lenient > 0)
+	if j.verdict == up && site.Spill > 0 && w.manner == byHealth {
+		reason = join(w.keepsReason(s, site), reason)
+	}
 	listed := s.lists(w.in.Family)
 	if j.lenient && w.lenient == 0 {
 		reason = join(reason, "although its checks fail: kept in by the guard of "+w.guardName(n))
@@ -81,8 +84,11 @@ func (w *walk) traceSite(step int, n *node, j judgment) {
 		if w.addressUp(s, site, e, j.lenient) {
 			verdict = up
 		}
-		w.add(Step{Kind: StepAddress, Name: a.Addr.String(), Verdict: verdict.String(),
-			Reason: w.entryReason(a.ID, e, s.Name, j.lenient)})
+		reason := w.entryReason(a.ID, e, s.Name, j.lenient)
+		if verdict == up && site.Forced == health.ForcedUp && e.Forced == health.NotForced && !e.Up && !w.lastResort() && !j.lenient {
+			reason = join("although its checks fail, for the site is forced up", reason)
+		}
+		w.add(Step{Kind: StepAddress, Name: a.Addr.String(), Verdict: verdict.String(), Reason: reason})
 	}
 }
 
@@ -120,16 +126,20 @@ func (w *walk) entryReason(id health.ID, e health.Entry, name string, lenient bo
 
 // gateReason says where the client stands in a gate.
 func (w *walk) gateReason(share uint16, name string) string {
-	reason := fmt.Sprintf("%.3g %% of its clients", 100*float64(share)/health.FullShare)
+	reason := fmt.Sprintf("takes %.3g %% of its clients", percent(share))
 	if w.manner != byHealth {
 		return reason
 	}
-	at := w.place16(forGate, name)
-	is := "is not one of them"
+	return reason + "; " + w.placeIn(share, name)
+}
+
+// placeIn says whether the client is one of those within a share.
+func (w *walk) placeIn(share uint16, name string) string {
+	at, is := w.place16(forGate, name), "is not one of them"
 	if at < uint32(share) {
 		is = "is one of them"
 	}
-	return reason + fmt.Sprintf("; this client's place is %.3g %%, so it %s", 100*float64(at)/(1<<16), is)
+	return fmt.Sprintf("this client's place is %.3g %%, so it %s", 100*float64(at)/(1<<16), is)
 }
 
 // traceOverridden adds the step of a target that this client must not have in
@@ -178,15 +188,18 @@ func (w *walk) traceOrder(n *node) {
 func (w *walk) traceHealthy(step int, n *node, j judgment) {
 	s := &w.in.Trace.Steps[step]
 	if need := w.needs(n); n.spec.MinHealthy > 1 && j.verdict == down {
-		s.Reason = fmt.Sprintf("fewer than %d of its targets are up", need)
+		s.Reason = fmt.Sprintf("fewer than %d of its targets are up, and min_healthy asks for that many", need)
 	}
 	if n.trickle > 0 && j.verdict == up && !w.lastResort() {
 		at := w.place16(forTrickle, n.name)
 		is := "not one of them"
-		if at < n.trickle {
+		switch {
+		case j.second:
 			is = "one of them"
+		case at < n.trickle:
+			is = "one of them, but only one target is up"
 		}
-		s.Reason = join(s.Reason, fmt.Sprintf("%g %% of the clients have its second choice; this client's place is %.3g %%, so it is %s",
+		s.Reason = join(s.Reason, fmt.Sprintf("trickle: %g %% of the clients have the second choice; this client's place is %.3g %%, so it is %s",
 			n.spec.Trickle, 100*float64(at)/(1<<16), is))
 	}
 }
@@ -204,7 +217,7 @@ func (w *walk) traceStick(n *node, zero bool, picked int) {
 		}
 	}
 	w.add(Step{Kind: StepHash, Name: n.spec.String(), Target: n.target(picked), Pos: n.spec.Pos.String(),
-		Verdict: "has the least -ln(u)/weight by the hash of the client's network", Reason: strings.Join(places, ", ")})
+		Verdict: "comes first for this client, by the hash of its network (least -ln(u)/weight)", Reason: strings.Join(places, ", ")})
 }
 
 // traceSubset adds the step of a policy that has more addresses than it may

@@ -10,14 +10,18 @@ import (
 // told about rules and distances holds still.
 func (w *walk) again() bool { return w.manner != byHealth || len(w.out.spill.gone) > 0 }
 
+// keepsReason says how many of its clients a site keeps that is over its
+// capacity, and whether this is one of them.
+func (w *walk) keepsReason(s *Site, e health.Entry) string {
+	return fmt.Sprintf("has more load than capacity and keeps %.3g %% of its clients; %s", percent(e.Keeps()), w.placeIn(e.Keeps(), s.Name))
+}
+
 // traceSpill adds the step of a site that sends the client on.
-func (w *walk) traceSpill(s *Site, e health.Entry) {
+func (w *walk) traceSpill(s *Site) {
 	if w.in.Trace == nil {
 		return
 	}
-	w.add(Step{Kind: StepSpill, Name: s.Name, Verdict: "sends the client on",
-		Reason: fmt.Sprintf("it has more load than capacity and keeps %.3g %% of its clients; this client's place is %.3g %%",
-			percent(e.Keeps()), 100*float64(w.place16(forGate, s.Name))/(1<<16))})
+	w.add(Step{Kind: StepSpill, Name: s.Name, Verdict: "sends the client on", Reason: "it is chosen again without this site"})
 }
 
 // traceRefusal adds the step of a site that does not take a client whom another
@@ -33,7 +37,8 @@ func (w *walk) traceRefusal(from *Site, r health.Refusal) {
 		}
 	}
 	w.add(Step{Kind: StepSpill, Name: name, Verdict: "does not take the client",
-		Reason: fmt.Sprintf("it has no room for those of %s whose place is below %.3g %%", from.Name, percent(r.Below))})
+		Reason: fmt.Sprintf("it has room for those of %s from the place %.3g %% on; this client's is %.3g %%",
+			from.Name, percent(r.Below), 100*float64(w.place16(forGate, from.Name))/(1<<16))})
 }
 
 // traceStay adds the step of a client who stays although the site has too much
