@@ -21,13 +21,42 @@ import (
 // batchOf is how many queries come together under load.
 const batchOf = 32
 
-// BenchmarkBatch is what the queries of a batch cost the handler, for names in
+// batchKind is what a server is asked under load.
+type batchKind struct {
+	name         string
+	zones, hosts int
+	question     func(draw *rand.Rand) (name string, subnet netip.Prefix)
+}
+
+// hosts asks for hosts at random.
+func hosts(name string, zones, count int) batchKind {
+	return batchKind{name, zones, count, func(draw *rand.Rand) (string, netip.Prefix) {
+		return fmt.Sprintf("host-%d.zone-%d.example.", 1+draw.IntN(count), draw.IntN(zones)), netip.Prefix{}
+	}}
+}
+
+var batchKinds = []batchKind{
+	hosts("10 names", 1, 10),
+	hosts("10000 names", 1, 10_000),
+	hosts("1000 zones", 1000, 10),
+	hosts("65535 names", 1, 65_535),
+	{"nxdomain", 1, 10_000, func(draw *rand.Rand) (string, netip.Prefix) {
+		return fmt.Sprintf("none-%d.zone-0.example.", draw.IntN(1<<16)), netip.Prefix{}
+	}},
+	{"weighted", 1, 10_000, func(*rand.Rand) (string, netip.Prefix) { return "spread.zone-0.example.", netip.Prefix{} }},
+	{"geo", 1, 10_000, func(draw *rand.Rand) (string, netip.Prefix) {
+		a := netip.AddrFrom4([4]byte{byte(1 + draw.IntN(200)), byte(draw.Uint32()), byte(draw.Uint32()), 0})
+		return "near.zone-0.example.", netip.PrefixFrom(a, 24)
+	}},
+}
+
+// BenchmarkBatch is what the queries of a batch cost the handler, for questions in
 // random order, and with the processor's caches as the kernel's way of as many
 // datagrams leaves them: that is done between the batches, and not counted.
 func BenchmarkBatch(b *testing.B) {
-	for _, size := range []struct{ zones, names int }{{1, 10}, {1, 10_000}, {1000, 10}, {1, 65_535}} {
-		b.Run(fmt.Sprintf("zones=%d/names=%d", size.zones, size.names), func(b *testing.B) {
-			h, packets := batchHandler(b, size.zones, size.names)
+	for _, k := range batchKinds {
+		b.Run(k.name, func(b *testing.B) {
+			h, packets := k.handler(b)
 			from := netip.MustParseAddrPort("198.51.100.7:4321")
 			out := make([]byte, 0, 4096)
 			kernel := newDatagrams(b)
@@ -54,14 +83,29 @@ func BenchmarkBatch(b *testing.B) {
 	}
 }
 
-// batchHandler returns a handler of so many zones with so many hosts each, and
-// questions for them, a whole number of batches.
-func batchHandler(tb testing.TB, zones, names int) (*handler, [][]byte) {
+const batchSteering = `
+sites:
+  a: {addresses: [192.0.2.1]}
+  b: {addresses: [192.0.2.2]}
+  c: {addresses: [192.0.2.3]}
+  d: {addresses: [192.0.2.4]}
+policies:
+  spread: {weighted: [{use: a, weight: 1}, {use: b, weight: 2}, {use: c, weight: 3}, {use: d, weight: 4}]}
+  near: {geo: [{country: [DE], use: a}, {country: [US], use: b}, {country: [JP], use: c}, {use: d}]}
+`
+
+// handler returns a handler of the zones, and questions for them, a whole number
+// of batches.
+func (k batchKind) handler(tb testing.TB) (*handler, [][]byte) {
 	tb.Helper()
 	dir := tb.TempDir()
-	text := fmt.Sprintf("$TTL 300\n@ SOA ns1 h 1 3600 600 604800 60\n@ NS ns1\nns1 A 192.0.2.53\n$GENERATE 1-%d host-$ A 192.0.2.80\n", names)
-	for i := range zones {
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("zone-%d.example.zone", i)), []byte(text), 0o600); err != nil {
+	files := map[string]string{"steering.yaml": batchSteering}
+	for i := range k.zones {
+		files[fmt.Sprintf("zone-%d.example.zone", i)] = fmt.Sprintf("$TTL 300\n@ SOA ns1 h 1 3600 600 604800 60\n@ NS ns1\nns1 A 192.0.2.53\n"+
+			"spread STEER spread\nnear STEER near\n$GENERATE 1-%d host-$ A 192.0.2.80\n", k.hosts)
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			tb.Fatal(err)
 		}
 	}
@@ -69,23 +113,34 @@ func batchHandler(tb testing.TB, zones, names int) (*handler, [][]byte) {
 	if list.HasErrors() {
 		tb.Fatal(list)
 	}
-	h := newHandler(1, metrics.New(1, "test").Counters)
-	for _, z := range loaded.bound {
-		z.Slot = h.count.ZoneBase(z.Origin.String())
-	}
+	s := &Server{metrics: metrics.New(1, "test")}
+	s.number(&live{Loaded: loaded})
+	h := newHandler(1, s.metrics.Counters)
 	h.state.Store(loaded.State(answer.Cookies{Current: [16]byte{1}, Enabled: true}))
 	draw := rand.New(rand.NewPCG(1, 2))
 	packets := make([][]byte, 512*batchOf)
 	for i := range packets {
-		m := new(dns.Msg)
-		m.SetQuestion(fmt.Sprintf("host-%d.zone-%d.example.", 1+draw.IntN(names), draw.IntN(zones)), dns.TypeA)
-		m.SetEdns0(1232, false)
-		var err error
-		if packets[i], err = m.Pack(); err != nil {
-			tb.Fatal(err)
-		}
+		packets[i] = packQuestion(tb, draw, k)
 	}
 	return h, packets
+}
+
+func packQuestion(tb testing.TB, draw *rand.Rand, k batchKind) []byte {
+	tb.Helper()
+	name, subnet := k.question(draw)
+	m := new(dns.Msg)
+	m.SetQuestion(name, dns.TypeA)
+	m.SetEdns0(1232, false)
+	if subnet.IsValid() {
+		m.IsEdns0().Option = append(m.IsEdns0().Option, &dns.EDNS0_SUBNET{
+			Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: uint8(subnet.Bits()), Address: subnet.Addr().AsSlice(),
+		})
+	}
+	packet, err := m.Pack()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return packet
 }
 
 // datagrams is a pair of sockets between which datagrams can go.
