@@ -68,7 +68,7 @@ func steerTTL(s *zone.Steer, horizon uint16) uint32 {
 // pick asks the policy of a STEER record.
 func (r *Responder) pick(st *State, req *Request, z *Zone, steer int, f policy.Family) *policy.Choice {
 	in := &r.input // in the responder, because it escapes
-	*in = policy.Input{Client: r.client(req), Family: f, Health: st.Health.Load(), Draw: r.Draw}
+	in.Client, in.Family, in.Health, in.Draw, in.Trace = r.client(req), f, st.Health.Load(), r.Draw, nil
 	r.trace.into(in)
 	p, c := z.Policies[steer], &r.choice
 	p.Pick(in, c)

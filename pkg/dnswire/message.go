@@ -161,6 +161,9 @@ func (m *Message) AppendRecord(s Section, owner []byte, t Type, ttl uint32, rdat
 
 // AppendRecordClass adds one record of any class as Append does.
 func (m *Message) AppendRecordClass(s Section, owner []byte, t Type, c Class, ttl uint32, rdata []byte) bool {
+	if _, names := namesIn(t); names == 0 && m.isQuestion(owner) {
+		return m.plainRecord(s, t, c, ttl, rdata)
+	}
 	before := m.mark()
 	m.enter(s)
 	var name ownerRef

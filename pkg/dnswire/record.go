@@ -29,15 +29,12 @@ func (m *Message) record(ref *ownerRef, owner []byte, t Type, c Class, ttl uint3
 func (m *Message) plainSet(s Section, set *RRset, ttl uint32) bool {
 	room := m.limit - m.reserved - m.Len()
 	b, records := m.buf, uint16(0)
-	// Owner, type, class and TTL, which are the same in all.
-	first := uint64(pointerToName)<<32 | uint64(set.Type)<<16 | uint64(ClassIN)
 	for rest := set.data; len(rest) > 0; records++ {
 		n := lengthLen + int(binary.BigEndian.Uint16(rest))
 		if room -= pointerLen + fixedRecord - lengthLen + n; room < 0 {
 			return false
 		}
-		b = binary.BigEndian.AppendUint16(b, uint16(first>>32))
-		b = binary.BigEndian.AppendUint64(b, first<<32|uint64(ttl))
+		b = appendPlain(b, set.Type, ClassIN, ttl)
 		b = append(b, rest[:n]...) // the length stands before the RDATA
 		rest = rest[n:]
 	}
@@ -45,6 +42,25 @@ func (m *Message) plainSet(s Section, set *RRset, ttl uint32) bool {
 	m.buf = b
 	m.counts[s] += records
 	return true
+}
+
+// plainRecord is plainSet for a record alone, of any class.
+func (m *Message) plainRecord(s Section, t Type, c Class, ttl uint32, rdata []byte) bool {
+	if m.Len()+pointerLen+fixedRecord+len(rdata) > m.limit-m.reserved {
+		return false
+	}
+	m.enter(s)
+	b := appendPlain(m.buf, t, c, ttl)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(rdata)))
+	m.buf = append(b, rdata...)
+	m.counts[s]++
+	return true
+}
+
+// appendPlain appends a pointer to the question's name, type, class and TTL.
+func appendPlain(b []byte, t Type, c Class, ttl uint32) []byte {
+	b = binary.BigEndian.AppendUint16(b, pointerToName)
+	return binary.BigEndian.AppendUint64(b, uint64(t)<<48|uint64(c)<<32|uint64(ttl))
 }
 
 // fixedRecord is the length of what stands between the owner of a record and its
