@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/geodns-vipd/geodns/internal/httpjson"
 )
 
 // minToken is the shortest token that is taken, in octets.
@@ -82,14 +84,14 @@ func (s *Server) changing(next func(w http.ResponseWriter, r *http.Request, who 
 			if code == http.StatusUnauthorized {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="geodns"`)
 			}
-			writeJSON(w, code, apiError{wrong})
+			httpjson.Fail(w, code, wrong)
 			return
 		}
 		// A web page elsewhere can send a form, but not this type, without
 		// asking first.
 		kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		if kind != "application/json" && (kind != "" || r.ContentLength != 0) {
-			writeJSON(w, http.StatusUnsupportedMediaType, apiError{"the body is to be JSON: Content-Type: application/json"})
+			httpjson.Fail(w, http.StatusUnsupportedMediaType, "the body is to be JSON: Content-Type: application/json")
 			return
 		}
 		next(w, r, who)

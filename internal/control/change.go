@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/geodns-vipd/geodns/internal/httpjson"
 )
 
 // ChangeRequest asks to change something about a site.
@@ -72,7 +74,7 @@ func (s *Server) report(mux *http.ServeMux, load func(site string, load float64)
 			err = errors.New("load is missing or negative: {\"load\": 123}")
 		}
 		if err != nil {
-			writeJSON(w, http.StatusBadRequest, apiError{err.Error()})
+			httpjson.Fail(w, http.StatusBadRequest, err.Error())
 			return
 		}
 		reply(w, struct{}{}, load(r.PathValue("site"), *body.Load))
@@ -96,7 +98,7 @@ func (s *Server) change(mux *http.ServeMux, change func(ChangeRequest) (any, err
 		mux.HandleFunc("POST /api/v1/sites/{site}/"+action, s.changing(func(w http.ResponseWriter, r *http.Request, who string) {
 			req := ChangeRequest{Action: action, Site: r.PathValue("site"), Who: who}
 			if err := readBody(w, r, bodyKeys[action], &req.ChangeBody); err != nil {
-				writeJSON(w, http.StatusBadRequest, apiError{err.Error()})
+				httpjson.Fail(w, http.StatusBadRequest, err.Error())
 				return
 			}
 			out, err := change(req)
@@ -140,12 +142,12 @@ func reply(w http.ResponseWriter, out any, err error) {
 	var refused *Refusal
 	switch {
 	case errors.As(err, &bad):
-		writeJSON(w, http.StatusBadRequest, apiError{bad.Text})
+		httpjson.Fail(w, http.StatusBadRequest, bad.Text)
 	case errors.As(err, &refused):
-		writeJSON(w, refused.Status, apiError{refused.Text})
+		httpjson.Fail(w, refused.Status, refused.Text)
 	case err != nil:
-		writeJSON(w, http.StatusInternalServerError, apiError{err.Error()})
+		httpjson.Fail(w, http.StatusInternalServerError, err.Error())
 	default:
-		writeJSON(w, http.StatusOK, out)
+		httpjson.Write(w, http.StatusOK, out)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/geodns-vipd/geodns/internal/httpjson"
 )
 
 // changer runs a server that notes the changes asked of it.
@@ -58,7 +60,7 @@ func post(t *testing.T, url, kind, token, body string) (int, string) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	var e apiError
+	var e httpjson.Error
 	_ = json.NewDecoder(resp.Body).Decode(&e)
 	return resp.StatusCode, e.Error
 }

@@ -5,13 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/geodns-vipd/geodns/internal/httpjson"
 )
 
 // Client calls the admin listener of one node.
@@ -66,12 +65,7 @@ func (c *Client) do(ctx context.Context, method, path string, data []byte) (json
 	base, hc := c.Server, &http.Client{}
 	if socket, ok := strings.CutPrefix(c.Server, "unix:"); ok {
 		base = "http://localhost"
-		hc.Transport = &http.Transport{
-			DisableKeepAlives: true,
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return new(net.Dialer).DialContext(ctx, "unix", socket)
-			},
-		}
+		hc.Transport = httpjson.Unix(socket)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, base+path, bytes.NewReader(data))
 	if err != nil {
@@ -91,17 +85,5 @@ func (c *Client) do(ctx context.Context, method, path string, data []byte) (json
 		}
 		return nil, err
 	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		var e apiError
-		if json.Unmarshal(body, &e) == nil && e.Error != "" {
-			return nil, errors.New(e.Error)
-		}
-		return nil, fmt.Errorf("the server answered %s", resp.Status)
-	}
-	return body, nil
+	return httpjson.Read(resp, maxReply)
 }

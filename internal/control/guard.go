@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/geodns-vipd/geodns/internal/httpjson"
 )
 
 // guard refuses requests that a web page elsewhere made a browser send: its
@@ -23,13 +25,13 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			return
 		}
 		if !s.knownHost(r.Host, local) {
-			writeJSON(w, http.StatusForbidden, apiError{"host " + r.Host + " is not among this listener's names; see admin_hosts"})
+			httpjson.Fail(w, http.StatusForbidden, "host "+r.Host+" is not among this listener's names; see admin_hosts")
 			return
 		}
 		if origin := r.Header.Get("Origin"); origin != "" {
 			u, err := url.Parse(origin)
 			if err != nil || !s.knownHost(u.Host, local) {
-				writeJSON(w, http.StatusForbidden, apiError{"origin " + origin + " may not call this listener"})
+				httpjson.Fail(w, http.StatusForbidden, "origin "+origin+" may not call this listener")
 				return
 			}
 		}

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/geodns-vipd/geodns/internal/httpjson"
 )
 
 // ReportRequest is what somebody reports about an address that a push check
@@ -55,12 +57,12 @@ func (s *Server) handleReport(take func(context.Context, ReportRequest) error) h
 		var bad *BadRequest
 		switch {
 		case errors.As(err, &bad):
-			writeJSON(w, http.StatusBadRequest, apiError{bad.Text})
+			httpjson.Fail(w, http.StatusBadRequest, bad.Text)
 		case errors.Is(err, ErrNotAllowed):
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			writeJSON(w, http.StatusUnauthorized, apiError{err.Error()})
+			httpjson.Fail(w, http.StatusUnauthorized, err.Error())
 		case err != nil:
-			writeJSON(w, http.StatusInternalServerError, apiError{err.Error()})
+			httpjson.Fail(w, http.StatusInternalServerError, err.Error())
 		default:
 			w.WriteHeader(http.StatusNoContent)
 		}

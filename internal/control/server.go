@@ -8,10 +8,8 @@ package control
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -22,6 +20,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/geodns-vipd/geodns/internal/httpjson"
 )
 
 // Config says where the admin listener is and who may call it.
@@ -122,7 +122,7 @@ func Listen(cfg Config) (*Server, error) {
 			s.listeners = append(s.listeners, ln)
 			return s, nil
 		}
-		ln, err := listenUnix(cfg.Socket)
+		ln, err := httpjson.ListenUnix(cfg.Socket)
 		if slices.ContainsFunc([]error{unix.EROFS, unix.ENOSPC, unix.EACCES, unix.EPERM}, func(fault error) bool { return errors.Is(err, fault) }) {
 			// Serving matters more than being told.
 			cfg.Log.Error("no control socket: commands reach this server over TCP alone", "err", err)
@@ -132,31 +132,10 @@ func Listen(cfg Config) (*Server, error) {
 			s.Close()
 			return nil, fmt.Errorf("admin: %w", err)
 		}
+		ln.SetUnlinkOnClose(false) // another process may have the path by then
 		s.listeners = append(s.listeners, ln)
 	}
 	return s, nil
-}
-
-// maxSocketPath is the longest path of a socket that the kernel takes, in octets.
-const maxSocketPath = 107
-
-func listenUnix(path string) (net.Listener, error) {
-	if len(path) > maxSocketPath {
-		return nil, fmt.Errorf("socket %s: the path has %d octets, the kernel takes %d: choose a shorter state folder", path, len(path), maxSocketPath)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	ln, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, err
-	}
-	ln.(*net.UnixListener).SetUnlinkOnClose(false) // another process may have it by then
-	if err := os.Chmod(path, 0o600); err != nil {
-		ln.Close()
-		return nil, err
-	}
-	return ln, nil
 }
 
 // Addr returns the TCP address that is listened at, or "".
@@ -187,16 +166,8 @@ func (s *Server) removeSocket() {
 
 // Run serves r until ctx ends; requests under way get a second to finish.
 func (s *Server) Run(ctx context.Context, r Routes) error {
-	srv := &http.Server{
-		Handler:           s.guard(s.mux(r)),
-		ConnContext:       withPeer,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
-	}
+	srv := httpjson.NewServer(s.guard(s.mux(r)), s.cfg.Log)
+	srv.ConnContext = withPeer
 	var wg sync.WaitGroup
 	for _, ln := range s.listeners {
 		wg.Go(func() {
@@ -220,12 +191,12 @@ func (s *Server) mux(r Routes) *http.ServeMux {
 	mux := http.NewServeMux()
 	if r.Status != nil {
 		mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) {
-			writeJSON(w, http.StatusOK, r.Status())
+			httpjson.Write(w, http.StatusOK, r.Status())
 		})
 	}
 	if r.Policies != nil {
 		mux.HandleFunc("GET /api/v1/policies", func(w http.ResponseWriter, _ *http.Request) {
-			writeJSON(w, http.StatusOK, r.Policies())
+			httpjson.Write(w, http.StatusOK, r.Policies())
 		})
 	}
 	if r.Explain != nil {
@@ -258,19 +229,4 @@ func (s *Server) mux(r Routes) *http.ServeMux {
 		mux.Handle("GET /{$}", r.Page)
 	}
 	return mux
-}
-
-// apiError is the JSON form of every error.
-type apiError struct {
-	Error string `json:"error"`
-}
-
-func writeJSON(w http.ResponseWriter, code int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(code)
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	_ = enc.Encode(v) // the caller went away
 }

@@ -20,6 +20,7 @@ const module = "github.com/geodns-vipd/geodns/"
 // of its own layer only in the core, and of lower layers anywhere.
 const (
 	core = iota
+	shared // what adapters have in common; imports nothing of ours
 	adapter
 	runtime
 	command
@@ -30,6 +31,8 @@ const (
 // its folder, or the test fails.
 func layerOf(pkg string) (layer int, known bool) {
 	switch {
+	case pkg == "internal/httpjson":
+		return shared, true
 	case pkg == "pkg/health/probe":
 		return adapter, true
 	case strings.HasPrefix(pkg, "pkg/"), pkg == "zones":
@@ -111,6 +114,8 @@ func refuse(pkg string, layer int, to string) string {
 		return "tools and test helpers are not part of the product"
 	case toLayer > layer:
 		return "arrows point down only"
+	case layer == shared:
+		return "what adapters share imports nothing of ours"
 	case layer == adapter && toLayer == adapter:
 		return "no adapter imports another; the runtime joins them"
 	case layer == core:
@@ -135,6 +140,10 @@ func TestRefuse(t *testing.T) {
 		{"pkg/zone", "pkg/policy", false},
 		{"pkg/answer", "internal/dnsserver", false},
 		{"internal/dnsserver", "internal/metrics", false},
+		{"internal/control", "internal/httpjson", true},
+		{"internal/httpjson", "internal/control", false},
+		{"internal/httpjson", "pkg/diag", false},
+		{"pkg/zone", "internal/httpjson", false},
 		{"internal/dnsserver", "pkg/dnswire", true},
 		{"internal/geodns", "internal/dnsserver", true},
 		{"internal/geodns", "cmd/geodns", false},

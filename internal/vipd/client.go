@@ -11,8 +11,9 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
 	"time"
+
+	"github.com/geodns-vipd/geodns/internal/httpjson"
 )
 
 // Client speaks to a running vipd through its control socket.
@@ -21,12 +22,7 @@ type Client struct {
 }
 
 // RefusedError is what a daemon answered to something that it would not do.
-type RefusedError struct {
-	Text     string
-	Findings []string
-}
-
-func (e *RefusedError) Error() string { return e.Text }
+type RefusedError = httpjson.RefusedError
 
 // Status returns the state of the daemon, as text too, as `status --json`
 // prints it.
@@ -84,30 +80,14 @@ func (c *Client) call(ctx context.Context, method, path string, body, out any) (
 	if err != nil {
 		return nil, err
 	}
-	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", c.Socket)
-		},
-	}}
+	client := &http.Client{Timeout: 30 * time.Second, Transport: httpjson.Unix(c.Socket)}
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, c.unreachable(err)
 	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, 16<<20))
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		var e apiError
-		if json.Unmarshal(raw, &e) != nil || e.Error == "" {
-			e.Error = strings.TrimSpace(resp.Status + " " + string(raw))
-		}
-		return nil, &RefusedError{e.Error, e.Findings}
-	}
-	if out == nil {
-		return raw, nil
+	raw, err := httpjson.Read(resp, 16<<20)
+	if err != nil || out == nil {
+		return raw, err
 	}
 	return raw, json.Unmarshal(raw, out)
 }

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/geodns-vipd/geodns/internal/httpjson"
 	"github.com/geodns-vipd/geodns/pkg/keepalived"
 	"github.com/geodns-vipd/geodns/pkg/vrrp"
 )
@@ -27,10 +28,9 @@ const DefaultState = "/var/lib/vipd"
 // servers are the listeners: the control socket, which may change things, and
 // http_listen, which only shows.
 type servers struct {
-	log    *slog.Logger
-	list   []*http.Server
-	lns    []net.Listener
-	remove string // path of the socket
+	log  *slog.Logger
+	list []*http.Server
+	lns  []net.Listener
 }
 
 // listen binds the listeners. A socket at which another vipd answers is an
@@ -42,7 +42,6 @@ func (d *Daemon) listen(cfg *keepalived.Config) (*servers, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.remove = d.Control
 		s.add(ln, d.controlRoutes())
 	}
 	if cfg.Global.HTTPListen != "" {
@@ -64,26 +63,12 @@ func listenControl(path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	ln, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		ln.Close()
-		return nil, err
-	}
-	return ln, nil
+	return httpjson.ListenUnix(path)
 }
 
 func (s *servers) add(ln net.Listener, h http.Handler) {
 	s.lns = append(s.lns, ln)
-	s.list = append(s.list, &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	})
+	s.list = append(s.list, httpjson.NewServer(h, s.log))
 }
 
 // run serves until ctx ends.
@@ -114,7 +99,7 @@ func (s *servers) close() {
 func (d *Daemon) publicRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, r *http.Request) {
-		writeJSON(w, http.StatusOK, d.Status(r.Context()))
+		httpjson.Write(w, http.StatusOK, d.Status(r.Context()))
 	})
 	mux.HandleFunc("GET /healthz", d.healthz)
 	mux.Handle("GET /metrics", d.metrics())
@@ -169,19 +154,19 @@ func (d *Daemon) serveWhy(w http.ResponseWriter, r *http.Request) {
 	names := r.URL.Query()["instance"]
 	list, err := d.pick(names)
 	if err != nil {
-		writeError(w, http.StatusNotFound, err)
+		fail(w, http.StatusNotFound, err)
 		return
 	}
 	out := []Why{}
 	for _, in := range list {
 		why, err := d.Why(r.Context(), in)
 		if err != nil {
-			writeError(w, http.StatusInternalServerError, err)
+			fail(w, http.StatusInternalServerError, err)
 			return
 		}
 		out = append(out, why)
 	}
-	writeJSON(w, http.StatusOK, out)
+	httpjson.Write(w, http.StatusOK, out)
 }
 
 // drainRequest is the body of drain and undrain.
@@ -194,12 +179,12 @@ type drainRequest struct {
 func (d *Daemon) serveDrain(w http.ResponseWriter, r *http.Request) {
 	var req drainRequest
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&req); err != nil {
-		writeError(w, http.StatusBadRequest, err)
+		fail(w, http.StatusBadRequest, err)
 		return
 	}
 	list, err := d.pick(req.Instances)
 	if err != nil {
-		writeError(w, http.StatusNotFound, err)
+		fail(w, http.StatusNotFound, err)
 		return
 	}
 	on := strings.HasSuffix(r.URL.Path, "/drain")
@@ -207,7 +192,7 @@ func (d *Daemon) serveDrain(w http.ResponseWriter, r *http.Request) {
 	for _, in := range list {
 		out = append(out, d.drainOne(r.Context(), in, on, req))
 	}
-	writeJSON(w, http.StatusOK, out)
+	httpjson.Write(w, http.StatusOK, out)
 }
 
 // drainOne drains or undrains an instance. The order is written down once the
@@ -257,14 +242,14 @@ func (d *Daemon) serveReload(w http.ResponseWriter, r *http.Request) {
 		for _, f := range findings.List {
 			lines = append(lines, f.String())
 		}
-		writeJSON(w, http.StatusUnprocessableEntity, apiError{"the file has mistakes; nothing was changed", lines})
+		httpjson.Write(w, http.StatusUnprocessableEntity, httpjson.Error{Error: "the file has mistakes; nothing was changed", Findings: lines})
 	case err != nil:
-		writeError(w, http.StatusInternalServerError, err)
+		fail(w, http.StatusInternalServerError, err)
 	default:
 		d.mu.RLock()
 		st := d.reloaded
 		d.mu.RUnlock()
-		writeJSON(w, http.StatusOK, st)
+		httpjson.Write(w, http.StatusOK, st)
 	}
 }
 
@@ -284,22 +269,4 @@ func (d *Daemon) pick(names []string) ([]*instance, error) {
 	return out, nil
 }
 
-// apiError is the JSON form of every error.
-type apiError struct {
-	Error    string   `json:"error"`
-	Findings []string `json:"findings,omitempty"`
-}
-
-func writeError(w http.ResponseWriter, code int, err error) {
-	writeJSON(w, code, apiError{Error: err.Error()})
-}
-
-func writeJSON(w http.ResponseWriter, code int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(code)
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	_ = enc.Encode(v) // the caller went away
-}
+func fail(w http.ResponseWriter, code int, err error) { httpjson.Fail(w, code, err.Error()) }
