@@ -19,7 +19,7 @@ const module = "github.com/geodns-vipd/geodns/"
 // Layers of the repository, from the bottom up. A package may import packages
 // of its own layer only in the core, and of lower layers anywhere.
 const (
-	core = iota
+	core   = iota
 	shared // what adapters have in common; imports nothing of ours
 	adapter
 	runtime
