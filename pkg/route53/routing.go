@@ -71,6 +71,8 @@ func (c *converter) geo(o *owner, entries []entry) *yaml.Node {
 		switch g.width() {
 		case 0:
 			put(rule, "subdivision", list(scalar(g.CountryCode+"-"+g.SubdivisionCode)))
+			c.left.Warnf(e.rule().pos, "a City database under geo.database",
+				"%s (%s): the database that is built in knows no subdivisions, such as %s-%s", o.name, e.id, g.CountryCode, g.SubdivisionCode)
 		case 1:
 			put(rule, "country", list(quoted(g.CountryCode)))
 		case 2:

@@ -210,6 +210,10 @@ func (c *converter) target(o *owner, e *entry) (ttl uint32, ok bool) {
 	records := list()
 	for i := range e.sets {
 		rs := &e.sets[i]
+		if rs.HealthCheckID != first.HealthCheckID {
+			c.left.Warnf(rs.pos, "a site for each family, if they fail apart",
+				"%s (%s): %s and %s have different health checks, or one has none: that of %s counts for both", o.name, e.id, first.Type, rs.Type, first.Type)
+		}
 		values, t, found := c.values(rs)
 		switch {
 		case found && (rs.Type == "A" || rs.Type == "AAAA"):

@@ -139,6 +139,13 @@ func TestGuardOverTheWire(t *testing.T) {
         "web"`) && !strings.Contains(s.change("status"), "guard") {
 		t.Error("the status does not tell")
 	}
+	time.Sleep(600 * time.Millisecond) // some more probes of b fail
+	if n := strings.Count(s.log.String(), `to="kept in"`); n != 1 {
+		t.Errorf("what the guard keeps is told %d times, want once", n)
+	}
+	if out := s.change("status"); !strings.Contains(out, "down, kept in") {
+		t.Errorf("the status does not tell what is kept:\n%s", out)
+	}
 	s.change("drain", "c", "--yes-beyond-guard")
 	eventually(t, notice, "c is out and another stays in", func() bool { return count("www") == 2 })
 	s.awaitLog(0, regexp.MustCompile(`level=WARN msg="an operator goes beyond a guard" site=c`), time.Second)
