@@ -108,7 +108,7 @@ func TestDuplicateIPv6Address(t *testing.T) {
 	}
 	time.Sleep(3 * time.Second)
 	if n := strings.Count(a.log.String(), "level=WARN"); n > 3 {
-		t.Errorf("%d warnings", n)
+		l.wrong("%d warnings", n)
 	}
 	if st, _ := a.status(); st.State != "MASTER" {
 		l.wrong("%s: %s", st.State, st.Reason)
