@@ -6,17 +6,10 @@ import (
 	"time"
 
 	"github.com/geodns-vipd/geodns/internal/netlink/netnstest"
+	"github.com/geodns-vipd/geodns/internal/stalltest"
 	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
-
-// cpu returns the processor time of this process, that of the kernel on its
-// behalf included: it carries out netlink messages within the call.
-func cpu() time.Duration {
-	var ru unix.Rusage
-	_ = unix.Getrusage(unix.RUSAGE_SELF, &ru)
-	return time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
-}
 
 func TestRefreshOf200AddressesIsCheap(t *testing.T) {
 	_, c := node(t)
@@ -25,13 +18,13 @@ func TestRefreshOf200AddressesIsCheap(t *testing.T) {
 	each := time.Hour
 	for range 5 { // the least counts: what else the process does is not ours
 		const rounds = 20
-		start := cpu()
+		start := stalltest.CPU()
 		for range rounds {
 			if err := h.Refresh(Now() + time.Minute); err != nil {
 				t.Fatal(err)
 			}
 		}
-		each = min(each, (cpu()-start)/rounds)
+		each = min(each, (stalltest.CPU()-start)/rounds)
 	}
 	share := float64(each) / float64(500*time.Millisecond) * 100
 	t.Logf("200 addresses: %v of processor time a refresh, %.2f %% of a core at one in 0.5 s", each, share)
@@ -62,13 +55,13 @@ func BenchmarkRefresh200(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
-	start := cpu()
+	start := stalltest.CPU()
 	for b.Loop() {
 		if err := h.Refresh(Now() + time.Second); err != nil {
 			b.Fatal(err)
 		}
 	}
-	b.ReportMetric(float64((cpu()-start).Microseconds())/float64(b.N), "cpu-µs/op")
+	b.ReportMetric(float64((stalltest.CPU()-start).Microseconds())/float64(b.N), "cpu-µs/op")
 }
 
 // BenchmarkLibraryReplace200 does the same by the library, one call each.
@@ -89,7 +82,7 @@ func BenchmarkLibraryReplace200(b *testing.B) {
 	defer lib.Close()
 	want := many(200)
 	b.ReportAllocs()
-	start := cpu()
+	start := stalltest.CPU()
 	for b.Loop() {
 		for _, a := range want {
 			addr := &vnl.Addr{IPNet: &net.IPNet{IP: a.Addr().AsSlice(), Mask: net.CIDRMask(a.Prefix.Bits(), a.Addr().BitLen())}, ValidLft: 2, PreferedLft: 2}
@@ -98,7 +91,7 @@ func BenchmarkLibraryReplace200(b *testing.B) {
 			}
 		}
 	}
-	b.ReportMetric(float64((cpu()-start).Microseconds())/float64(b.N), "cpu-µs/op")
+	b.ReportMetric(float64((stalltest.CPU()-start).Microseconds())/float64(b.N), "cpu-µs/op")
 }
 
 // BenchmarkAddAndRemove200 is what becoming and ceasing to be master costs.

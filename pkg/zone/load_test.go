@@ -8,6 +8,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/geodns-vipd/geodns/internal/stalltest"
 	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/dnswire"
 )
@@ -103,9 +104,9 @@ func TestManyIncludesOfOneFileAreBounded(t *testing.T) {
 		fsys[fmt.Sprintf("f%d", i)] = &fstest.MapFile{Data: []byte(strings.Repeat(fmt.Sprintf("$INCLUDE f%d\n", i+1), 100))}
 	}
 	fsys["f9"] = &fstest.MapFile{}
-	start := time.Now()
+	start := stalltest.CPU()
 	z, list := Load(fsys, "example.com.zone", exampleCom(t), Options{MaxBytes: 1 << 20})
-	if took := time.Since(start); z != nil || len(list) != 1 || took > 5*time.Second {
+	if took := stalltest.CPU() - start; z != nil || len(list) != 1 || took > 5*time.Second {
 		t.Errorf("took %v: %s", took, linesOf(list))
 	}
 }
@@ -137,9 +138,9 @@ func TestLargeSetsDoNotTakeTheSquareOfTheirSize(t *testing.T) {
 			fmt.Fprintf(&b, "x AAAA 2001:db8::%x\n", i)
 		}
 	}
-	start := time.Now()
+	start := stalltest.CPU()
 	z := load(t, "example.com", verdictHead+b.String())
-	if took := time.Since(start); took > 5*time.Second {
+	if took := stalltest.CPU() - start; took > 5*time.Second {
 		t.Errorf("took %v", took)
 	}
 	if n := z.Node(dnswire.Name(mustWire(t, "x.example.com"))).Set(dnswire.TypeAAAA).Len(); n != 60_000 {
@@ -288,7 +289,7 @@ func TestMessagesAreShortWhateverTheWord(t *testing.T) {
 	long := strings.Repeat("x", 1<<20)
 	text := verdictHead + long + " A 192.0.2.1\nx " + long + " y\nx A " + long + "\n$" + long + "\n$INCLUDE " + long +
 		"\nx MX 1 " + long + "\nx DS " + long + "\nx A 192.0.2.1 " + long + "\nx STEER " + long + "\n$GENERATE 1-2 " + long + " A 192.0.2.1\n"
-	start := time.Now()
+	start := stalltest.CPU()
 	_, list := Load(files("z", text), "z", exampleCom(t), Options{})
 	if len(list) != 10 {
 		t.Errorf("%d findings, want 10", len(list))
@@ -298,7 +299,7 @@ func TestMessagesAreShortWhateverTheWord(t *testing.T) {
 			t.Errorf("finding of %d octets: %.100s…", len(d.String()), d)
 		}
 	}
-	if took := time.Since(start); took > 5*time.Second {
+	if took := stalltest.CPU() - start; took > 5*time.Second {
 		t.Errorf("took %v", took)
 	}
 }

@@ -149,7 +149,11 @@ func TestRateLimitingHurtsOnlyTheFlood(t *testing.T) {
 
 	for _, c := range clients {
 		t.Logf("%s: %d asked, %d unanswered, %d asked again, %d over TCP, the longest took %v", c.who, c.asked, c.unanswered, c.repeated, c.overTCP, c.longest)
-		if c.unanswered > 0 || c.asked < 50 {
+		least := 50
+		if c.tries > 1 {
+			least = 10 // it waits for what the limit has swallowed
+		}
+		if c.unanswered > 0 || c.asked < least {
 			t.Errorf("%s: %d of %d unanswered", c.who, c.unanswered, c.asked)
 		}
 	}
