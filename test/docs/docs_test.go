@@ -249,7 +249,7 @@ var allWell = regexp.MustCompile(`\A(?:A DEAD SITE IS AVOIDED WITHIN +AT .*\n(?:
 // TestExampleLoads loads the example that geodns demo runs.
 func TestExampleLoads(t *testing.T) {
 	w := newWorld(t, bin)
-	got, code := w.run("geodns check --zones " + mustAbs(t, filepath.Join(root, "zones")))
+	got, code := w.run("geodns check --zones '" + mustAbs(t, filepath.Join(root, "zones")) + "'")
 	if code != 0 || !allWell.MatchString(plain(got)) {
 		t.Errorf("geodns check: code %d\n%s", code, got)
 	}
