@@ -333,3 +333,24 @@ func TestTargetsAreOverriddenInTheirPolicyAlone(t *testing.T) {
 		t.Errorf("a forced up in inner: got %s for Europe and others, want ab", got)
 	}
 }
+
+// A draw that comes to another site tells nothing of the networks that the site
+// over its capacity sends on: its answer holds for the client's network alone, as
+// that of the site does. Else resolvers would keep the one for longer than the
+// other.
+func TestScopeIsThatOfTheNetworkWhateverIsDrawn(t *testing.T) {
+	sites := letters()
+	p := compile(t, sites, weigh(1, site("a"), 1, site("b")))
+	snap := with(sites, nil, "a", health.Entry{Up: true, Share: health.FullShare, Spill: 20000})
+	seen := map[string]int{}
+	var out Choice
+	for client := range networks(200) {
+		p.Pick(&Input{Client: client, Health: snap, Draw: newTape(uint64(len(seen)))}, &out)
+		if seen[names(p, &out)[0]]++; out.Scope != block4 {
+			t.Fatalf("client %v has %v with scope /%d", client, names(p, &out), out.Scope)
+		}
+	}
+	if len(seen) != 2 {
+		t.Errorf("only %v was drawn", seen)
+	}
+}

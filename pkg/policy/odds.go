@@ -91,8 +91,8 @@ func (o *Odds) explore(of *class) (hashed bool) {
 	clear(o.sum)
 	o.last = 0
 	for range maxOutcomes {
-		var certain bool
-		if hashed, certain = o.try(of, &o.paths); !certain {
+		depends, certain := o.try(of, &o.paths)
+		if hashed = hashed || depends; !certain {
 			break
 		}
 		o.note(o.paths.probability())

@@ -97,7 +97,7 @@ func (s *settled) judge(site *Site, f Family) posture {
 
 // ordinary reports whether nothing but checks decides about a thing.
 func ordinary(e health.Entry) bool {
-	return e.Share == health.FullShare && e.Forced == health.NotForced && !e.Held
+	return e.Share == health.FullShare && e.Spill == 0 && e.Forced == health.NotForced && !e.Held
 }
 
 // quick judges a site without looking at its addresses, and reports whether it

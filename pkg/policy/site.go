@@ -48,6 +48,7 @@ func (w *walk) judgeSite(n *node, s *Site) judgment {
 	if w.isGone(s.ID) || !w.mayBeServed(site, s.Name) {
 		return judgment{}
 	}
+	w.hashed = w.hashed || site.Spill > 0 && w.manner == byHealth // whatever is drawn then
 	lenient := w.lenient > 0
 	if w.siteUp(s, site, lenient) {
 		return judgment{verdict: up, lenient: lenient}

@@ -43,7 +43,6 @@ func (w *walk) sendOn() bool {
 		if e.Spill == 0 || w.isGone(s.ID) {
 			continue
 		}
-		w.hashed = true
 		if w.place16(forGate, s.Name) >= uint32(e.Keeps()) {
 			out.spill.gone = append(out.spill.gone, s.ID)
 			w.traceSpill(s)
