@@ -12,6 +12,10 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the transcripts in testdata; commit only changes whose cause is understood")
 
+// Updating reports whether transcripts are rewritten, for a test that compares
+// by itself.
+func Updating() bool { return *update }
+
 // Run replays every file that matches pattern as a subtest. replay gets the
 // text of a file and returns it as it should be.
 func Run(t *testing.T, pattern string, replay func(t *testing.T, text string) string) {

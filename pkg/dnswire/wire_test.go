@@ -2,14 +2,13 @@ package dnswire
 
 import (
 	"encoding/hex"
-	"flag"
 	"os"
 	"strconv"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
+	"github.com/geodns-vipd/geodns/internal/goldentest"
+)
 
 // assemble turns a readable form of octets into octets: hexadecimal digits,
 // 'text' for itself, and N*token for a token N times over.
@@ -61,16 +60,14 @@ func transcript(t *testing.T, path string, run func(t *testing.T, input string) 
 	}
 	var out []string
 	for block := range strings.SplitSeq(strings.TrimSpace(string(data)), "\n\n") {
-		var head, input, want []string
+		var head, input []string
 		for line := range strings.SplitSeq(block, "\n") {
-			switch {
-			case strings.HasPrefix(line, "#"):
+			text, isInput := strings.CutPrefix(line, ">")
+			if isInput {
+				input = append(input, text)
+			}
+			if isInput || strings.HasPrefix(line, "#") {
 				head = append(head, line)
-			case strings.HasPrefix(line, ">"):
-				head = append(head, line)
-				input = append(input, line[1:])
-			default:
-				want = append(want, line)
 			}
 		}
 		if len(input) == 0 {
@@ -78,14 +75,7 @@ func transcript(t *testing.T, path string, run func(t *testing.T, input string) 
 			continue
 		}
 		got := run(t, strings.Join(input, "\n"))
-		if !*update && got != strings.Join(want, "\n") {
-			t.Errorf("%s\ngot:\n%s\nwant:\n%s", strings.Join(head, "\n"), got, strings.Join(want, "\n"))
-		}
 		out = append(out, strings.Join(append(head, got), "\n"))
 	}
-	if *update {
-		if err := os.WriteFile(path, []byte(strings.Join(out, "\n\n")+"\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	goldentest.Compare(t, path, string(data), strings.Join(out, "\n\n")+"\n")
 }

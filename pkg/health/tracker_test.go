@@ -2,38 +2,22 @@ package health
 
 import (
 	"bufio"
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
-)
 
-var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
+	"github.com/geodns-vipd/geodns/internal/goldentest"
+)
 
 var epoch = time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
 
 // TestTrackerTranscript reads blocks "fall F rise R" and "results P F - …",
 // and writes below them the state and what changed after each result.
 func TestTrackerTranscript(t *testing.T) {
-	const path = "testdata/tracker.txt"
-	in, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := replay(t, string(in))
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if got != string(in) {
-		t.Errorf("%s differs (rewrite with -update); got:\n%s", path, got)
-	}
+	goldentest.Run(t, "testdata/tracker.txt", replay)
 }
 
 func replay(t *testing.T, in string) string {

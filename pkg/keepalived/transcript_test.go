@@ -1,13 +1,10 @@
 package keepalived
 
 import (
-	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -15,10 +12,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/geodns-vipd/geodns/internal/goldentest"
 	"github.com/geodns-vipd/geodns/pkg/diag"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected output in testdata; only commit what you understand")
 
 // TestTranscripts runs every testdata/*.txt. The prose at its head says what
 // is proved; a line "file: NAME" in it names a file of testdata. Then come the
@@ -27,26 +23,14 @@ var update = flag.Bool("update", false, "rewrite the expected output in testdata
 // --keepalived-compat, "values" for the configuration itself, "machine" on the
 // machine in facts.json, "pair A B" for two files.
 func TestTranscripts(t *testing.T) {
-	paths, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(paths) == 0 {
-		t.Fatal("no transcripts", err)
-	}
-	for _, path := range paths {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
-			ar, err := txtar.ParseFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			runTranscript(t, ar)
-			if *update {
-				if err := os.WriteFile(path, txtar.Format(ar), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-		})
-	}
+	goldentest.Run(t, "testdata/*.txt", func(t *testing.T, text string) string {
+		ar := txtar.Parse([]byte(text))
+		runTranscript(t, ar)
+		return string(txtar.Format(ar))
+	})
 }
 
+// runTranscript writes into an archive what is said now.
 func runTranscript(t *testing.T, ar *txtar.Archive) {
 	t.Helper()
 	fsys := fstest.MapFS{}
@@ -89,11 +73,7 @@ func runTranscript(t *testing.T, ar *txtar.Archive) {
 			continue
 		}
 		seen = true
-		if *update {
-			ar.Files[i].Data = []byte(got)
-		} else if !bytes.Equal(f.Data, []byte(got)) {
-			t.Errorf("%s: got\n%s\nwant\n%s", f.Name, got, f.Data)
-		}
+		ar.Files[i].Data = []byte(got)
 	}
 	if !seen {
 		t.Error("nothing is checked here")

@@ -11,14 +11,12 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/geodns-vipd/geodns/internal/goldentest"
 	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/dnswire"
 )
 
-var (
-	update   = flag.Bool("update", false, "rewrite the transcripts in testdata")
-	checkers = flag.Bool("checkers", false, "run BIND's, Knot's and NSD's checkers over all cases")
-)
+var checkers = flag.Bool("checkers", false, "run BIND's, Knot's and NSD's checkers over all cases")
 
 // verdict is one case of testdata/verdicts.txt.
 type verdict struct {
@@ -88,15 +86,13 @@ func TestFindings(t *testing.T) {
 	out.WriteString(preamble)
 	for _, v := range cases {
 		got := found(t, v)
-		if got != v.found && !*update {
+		if got != v.found && !goldentest.Updating() {
 			t.Errorf("%s:\n%s\ngot:\n%s\nwant:\n%s", v.name, v.zone, got, v.found)
 		}
 		fmt.Fprintf(&out, "=== %s\n%s--- %s", v.name, v.text, got)
 	}
-	if *update {
-		if err := os.WriteFile("testdata/verdicts.txt", out.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	if goldentest.Updating() {
+		goldentest.Compare(t, "testdata/verdicts.txt", "", out.String())
 	}
 }
 
@@ -170,11 +166,11 @@ func TestCheckersSayWhatIsKept(t *testing.T) {
 		}
 		said := theirs(t, v)
 		fmt.Fprintf(&out, "%-28s %s\n", v.name, said)
-		if said != kept[v.name] && !*update {
+		if said != kept[v.name] && !goldentest.Updating() {
 			t.Errorf("%s: BIND, Knot and NSD say %s, kept is %s", v.name, said, kept[v.name])
 		}
 	}
-	if *update && *checkers {
+	if goldentest.Updating() && *checkers {
 		if err := os.WriteFile("testdata/checkers.txt", out.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +181,7 @@ func TestCheckersSayWhatIsKept(t *testing.T) {
 func readCheckers(t *testing.T) map[string]string {
 	t.Helper()
 	data, err := os.ReadFile("testdata/checkers.txt")
-	if err != nil && !*update {
+	if err != nil && !goldentest.Updating() {
 		t.Fatal(err)
 	}
 	kept := map[string]string{}

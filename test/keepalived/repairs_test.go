@@ -2,7 +2,6 @@ package keepalived
 
 import (
 	"bytes"
-	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,10 +12,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/geodns-vipd/geodns/internal/goldentest"
 	"github.com/geodns-vipd/geodns/pkg/diag"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected output in testdata; only commit what you understand")
 
 // peerVersion is the keepalived that testdata was recorded with.
 const peerVersion = "2.2.7"
@@ -51,7 +49,7 @@ func TestRepairs(t *testing.T) {
 		c.compare("vipd", printed(list))
 	})
 	t.Logf("%d kinds of which keepalived says nothing", silent)
-	if silent < 40 && !*update {
+	if silent < 40 && !goldentest.Updating() {
 		t.Errorf("%d kinds of which keepalived says nothing, want 40", silent)
 	}
 }
@@ -121,7 +119,7 @@ func eachCase(t *testing.T, before func(files []string), run func(t *testing.T, 
 				})
 			}
 		}
-		if *update {
+		if goldentest.Updating() {
 			if err := os.WriteFile(paths[i], txtar.Format(ar), 0o644); err != nil {
 				t.Fatal(err)
 			}
@@ -151,14 +149,14 @@ func (c *testCase) compare(what, got string) {
 		if f.Name != c.name+": "+what {
 			continue
 		}
-		if *update {
+		if goldentest.Updating() {
 			c.ar.Files[i].Data = []byte(got)
 		} else if string(f.Data) != got {
 			c.t.Errorf("%s: got\n%swant\n%s", f.Name, got, f.Data)
 		}
 		return
 	}
-	if !*update {
+	if !goldentest.Updating() {
 		c.t.Errorf("no section %q; got\n%s", c.name+": "+what, got)
 		return
 	}
