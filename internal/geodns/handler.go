@@ -45,7 +45,8 @@ func newHandler(workers int, count *metrics.Counters) *handler {
 // Answer implements dnsserver.Handler: one load of the state, and from it one
 // of the health.
 func (h *handler) Answer(worker int, packet []byte, from netip.AddrPort, tcp bool, now uint32, out []byte) []byte {
-	req := answer.Request{From: from, TCP: tcp, Now: now}
+	var req answer.Request // field by field: copying what was just written has to wait for it
+	req.From, req.TCP, req.Now = from, tcp, now
 	if t := &h.workers[worker].talkers; t.left > 0 {
 		t.left--
 	} else {

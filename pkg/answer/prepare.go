@@ -1,9 +1,11 @@
 package answer
 
 import (
+	"net/netip"
 	"unsafe"
 
 	"github.com/geodns-vipd/geodns/pkg/dnswire"
+	"github.com/geodns-vipd/geodns/pkg/geo"
 	"github.com/geodns-vipd/geodns/pkg/zone"
 )
 
@@ -19,8 +21,13 @@ type prepared struct {
 	state   *State // nil: nothing is known
 	n, next int
 	packets [zone.AheadSize]uintptr // where each begins, by which it is known again
+	rests   [zone.AheadSize][]byte  // what follows its question
 	ahead   zone.Ahead
 	sink    uint64
+
+	// Of questions for steered names with a client subnet:
+	clients [zone.AheadSize]netip.Addr
+	tables  [zone.AheadSize]*geo.Table
 }
 
 // Prepare is told of packets that are about to be answered from st, and looks
@@ -43,21 +50,50 @@ func (r *Responder) Prepare(st *State, packets [][]byte) {
 			continue
 		}
 		p.ahead.Add(packet[headerLen : headerLen+n])
-		p.packets[p.n] = place(packet)
+		p.packets[p.n], p.rests[p.n] = place(packet), packet[headerLen+n:]
 		p.n++
 	}
 	p.ahead.Fetch()
-	sum := uint64(0)
+	p.sink = p.fetchZones() // what nobody uses is not read
+}
+
+// fetchZones reads what is bound to the zones found, and what the policies of
+// steered names will look up.
+func (p *prepared) fetchZones() (sum uint64) {
+	steered := 0
 	for i := range p.n {
-		if found, ok := p.ahead.Found(i); ok && found.Number != zone.None {
-			sum += uint64(st.Bound[found.Number].Slot)
+		found, known := p.ahead.Found(i)
+		if !known || found.Number == zone.None {
+			continue
+		}
+		z := p.state.Bound[found.Number]
+		sum += uint64(z.Slot)
+		steer := found.Steer()
+		if steer < 0 || len(p.rests[i]) < questionLen {
+			continue
+		}
+		table := z.Policies[steer].Table()
+		if table == nil {
+			continue
+		}
+		if client, ok := dnswire.PeekSubnet(p.rests[i][questionLen:]); ok {
+			p.clients[steered], p.tables[steered] = client, table
+			steered++
 		}
 	}
-	p.sink = sum // what nobody uses is not read
+	for i, table := range p.tables[:steered] {
+		sum += uint64(table.Near(p.clients[i]))
+	}
+	for i, table := range p.tables[:steered] {
+		sum += uint64(table.Nearby(p.clients[i]))
+	}
+	clear(p.tables[:steered]) // not to keep them
+	return sum
 }
 
 // Forget ends what Prepare began.
 func (r *Responder) Forget() {
+	clear(r.prepared.rests[:r.prepared.n])
 	r.prepared.state, r.prepared.n = nil, 0
 	r.prepared.ahead.Start(nil)
 }

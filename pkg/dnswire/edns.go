@@ -154,6 +154,22 @@ func parseECS(data []byte) (ecs ECS, ok bool) {
 	return ecs, true
 }
 
+// PeekSubnet returns the address of the client subnet that an OPT record begins
+// with; false if rest, what follows the question, begins with anything else. Only
+// Parse says whether all of it is well-formed.
+func PeekSubnet(rest []byte) (netip.Addr, bool) {
+	const opt = uint32(TypeOPT) // after the root's octet
+	if len(rest) < optLen+optionLen || binary.BigEndian.Uint32(rest)>>8 != opt || binary.BigEndian.Uint16(rest[optLen:]) != optionECS {
+		return netip.Addr{}, false
+	}
+	size, data := int(binary.BigEndian.Uint16(rest[optLen+2:])), rest[optLen+optionLen:]
+	if size > len(data) {
+		return netip.Addr{}, false
+	}
+	ecs, ok := parseECS(data[:size])
+	return ecs.Addr, ok
+}
+
 // familyBits returns the length of an address of the family in bits. Family 0,
 // with no address at all, says that there is none to be told.
 func familyBits(family uint16) (bits int, known bool) {

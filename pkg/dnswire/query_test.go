@@ -111,3 +111,34 @@ func TestParseStopsAtTheEndOfThePacketWhateverIsCounted(t *testing.T) {
 		t.Errorf("got %v", describe(&q, v))
 	}
 }
+
+// What is peeked at is what Parse finds, if it finds anything; and nothing makes
+// it panic.
+func TestPeekSubnet(t *testing.T) {
+	const question = "0001 0000 0001 0000 0000 0001 00 0001 0001"
+	for rest, want := range map[string]string{
+		"00 0029 04d0 00000000 000b 0008 0007 0001 18 00 c63364": "198.51.100.0",
+		"00 0029 04d0 00000000 000b 0008 0007 0002 18 00 20010d": "2001:d00::",
+		"00 0029 04d0 00000000 000f 000a 0008 0102030405060708":  "", // a cookie comes first
+		"00 0029 04d0 00000000 000b 0008 0007 0001 18 01 c63364": "", // with a scope
+		"00 0029 04d0 00000000 000b 0008 0070 0001 18 00 c63364": "", // cut off
+		"00 0001 0001 00000000 0004 c0000201":                    "",
+		"":                                                       "",
+	} {
+		b := unhex(t, rest)
+		got := ""
+		if a, ok := PeekSubnet(b); ok {
+			got = a.String()
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", rest, got, want)
+		}
+		for n := range b {
+			PeekSubnet(b[:n])
+		}
+		var q Query
+		if v := q.Parse(append(unhex(t, question), b...)); want != "" && (v != Proceed || q.EDNS.ECS.Addr.String() != want) {
+			t.Errorf("%s: parsed as %v, %v", rest, v, q.EDNS.ECS.Addr)
+		}
+	}
+}

@@ -202,3 +202,21 @@ func BenchmarkCompile(b *testing.B) {
 		Compile(ix, nil, byCountries(0))
 	}
 }
+
+// What is read ahead of a look-up is there for every address, and makes no
+// garbage.
+func TestNearIsThereForEveryAddress(t *testing.T) {
+	empty := Compile(Merge(), nil, func(*Place, []int) uint32 { return 7 })
+	nets := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("255.255.255.255/32")}
+	few := Compile(Merge(), nets, func(_ *Place, in []int) uint32 { return uint32(len(in)) })
+	for _, table := range []*Table{empty, few} {
+		for _, text := range []string{"0.0.0.0", "10.1.2.3", "192.0.2.255", "255.255.255.255", "2001:db8::1", "::ffff:10.1.2.3"} {
+			a := netip.MustParseAddr(text)
+			if n := testing.AllocsPerRun(10, func() { table.Near(a); table.Nearby(a) }); n != 0 {
+				t.Errorf("%s: %v allocations", a, n)
+			}
+		}
+		table.Near(netip.Addr{})
+		table.Nearby(netip.Addr{})
+	}
+}

@@ -119,6 +119,24 @@ func (t *Table) Lookup(a netip.Addr) (class uint32, bits uint8) {
 	return t.nobody, 0
 }
 
+// Near and then Nearby read what a Lookup of an IPv4 address waits for, so that
+// many look-ups can wait together. What they return says nothing, but has to be
+// used for them to be carried out.
+func (t *Table) Near(a netip.Addr) uint32 {
+	if !a.Is4() {
+		return 0
+	}
+	return t.v4.near(addr4Of(a))
+}
+
+// Nearby comes after Near.
+func (t *Table) Nearby(a netip.Addr) uint32 {
+	if !a.Is4() {
+		return 0
+	}
+	return t.v4.nearby(addr4Of(a))
+}
+
 // Size returns the number of ranges of each family.
 func (t *Table) Size() (v4, v6 int) { return len(t.v4.starts), len(t.v6.hi) }
 

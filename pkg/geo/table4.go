@@ -56,6 +56,15 @@ func (t *table4) lookup(a addr4) (class uint32, length uint8) {
 	return t.classes.at(i), t.scope(i, a)
 }
 
+// near reads where the search for a begins, and nearby what of the ranges and
+// their classes the search will read there.
+func (t *table4) near(a addr4) uint32 { return t.index[a>>t.shift] }
+
+func (t *table4) nearby(a addr4) uint32 {
+	i := t.near(a)
+	return uint32(t.starts[i]) + t.classes.at(int(i))
+}
+
 // scope returns the length of the shortest prefix of a within range i. A
 // prefix of a lies in the range if it holds neither the last address before
 // the range nor the first one after it, so it must be longer by one than what

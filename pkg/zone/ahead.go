@@ -42,6 +42,15 @@ type Found struct {
 	node   *Node // the only one that can have the name, but for another with the same hash
 }
 
+// Steer returns the index of the STEER record of the name in Zone.Steers, -1 if it
+// has none.
+func (f Found) Steer() int {
+	if f.node == nil || f.node.more == nil {
+		return -1
+	}
+	return f.node.more.steer - 1
+}
+
 // Start begins with look-ups in set, and forgets all others.
 func (a *Ahead) Start(set *Set) {
 	clear(a.zones[:a.n]) // not to keep a zone that is gone
