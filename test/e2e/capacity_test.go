@@ -68,7 +68,7 @@ func TestExcessMovesOn(t *testing.T) {
 			load.Store(50)
 			if way == "header" {
 				check = ", check: web"
-				checks = fmt.Sprintf("checks:\n  web: {http: {port: %s, load: {header: X-Load}}, interval: 100ms, target: 127.0.0.1}\n", web.URL[strings.LastIndex(web.URL, ":")+1:])
+				checks = fmt.Sprintf("checks:\n  web: {http: {port: %s, load: {header: X-Load}}, interval: 100ms, fall: 50, target: 127.0.0.1}\n", web.URL[strings.LastIndex(web.URL, ":")+1:])
 			}
 			if way == "no room" || way == "one is full" {
 				spare = ", capacity: 100"
