@@ -11,8 +11,8 @@ import (
 type State uint8
 
 const (
-	Backup State = iota
-	Master
+	Backup State = iota // the default
+	Master              // clears nopreempt and preempt_delay; who is master is decided by priority
 )
 
 // String returns the word of the file: BACKUP or MASTER.
@@ -138,7 +138,7 @@ type OldChecksum uint8
 const (
 	OldChecksumAuto  OldChecksum = iota // follow what each peer sends
 	OldChecksumForce                    // always send the form of keepalived before 1.3.7
-	OldChecksumNever
+	OldChecksumNever                    // never that form
 )
 
 // AuthType is the kind of authentication of version 2.
@@ -146,7 +146,7 @@ type AuthType uint8
 
 const (
 	AuthNone AuthType = iota
-	AuthPass
+	AuthPass          // a password in clear
 )
 
 // String returns the word of the file.

@@ -10,8 +10,8 @@ type Verdict string
 
 const (
 	CarriedOut Verdict = "carried out"
-	Warned     Verdict = "warned of"
-	Refused    Verdict = "refused" // an error, with Options.Compat a warning
+	Warned     Verdict = "warned of" // nothing that decides is lost without it
+	Refused    Verdict = "refused"   // an error, with Options.Compat a warning
 )
 
 // Keyword is a word of the language in one kind of block.

@@ -57,9 +57,9 @@ type Script struct {
 type ProbeKind uint8
 
 const (
-	ProbeNone ProbeKind = iota
-	ProbeTCP            // connects
-	ProbeHTTP           // GETs a URL and wants a status of 200 to 399
+	ProbeNone ProbeKind = iota // a vrrp_script, or nothing yet
+	ProbeTCP                   // connects
+	ProbeHTTP                  // GETs a URL and wants a status of 200 to 399
 )
 
 // Probe is a built-in probe.
