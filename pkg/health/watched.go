@@ -76,7 +76,8 @@ func (w *watched) set(t Tracker) {
 	case w.said != nil:
 		*w.said = s
 	case s != said{}:
-		w.said = &s
+		w.said = new(said) // not &s, which would be allocated each time
+		*w.said = s
 	}
 }
 

@@ -77,6 +77,16 @@ func TestWatchIsSmall(t *testing.T) {
 	}
 }
 
+// TestAPassAllocatesNothing holds what thousands of checks a second leave behind.
+func TestAPassAllocatesNothing(t *testing.T) {
+	keys := manyKeys(10)
+	b := NewBoard(watchesOf(keys))
+	r := Result{Verdict: Pass, Latency: time.Millisecond, At: time.Unix(1000, 0)}
+	if n := testing.AllocsPerRun(100, func() { b.Step(keys[3], r) }); n != 0 {
+		t.Errorf("%v allocations for a pass", n)
+	}
+}
+
 func heap() int64 {
 	var m runtime.MemStats
 	runtime.GC()
