@@ -66,6 +66,7 @@ type checker struct {
 	wake    time.Time                             // when to publish next: the board changes by itself, or something waits; zero if never
 	rest    time.Time                             // before then nothing is published that a result changed
 	last    transitions
+	round   *roundLog // while first verdicts are collected; else nil
 
 	ownFaults map[string]time.Time // when a check's own faults were told last
 
@@ -148,11 +149,13 @@ func (c *checker) configure(watches, fresh []target, first []health.Result, rule
 	before := c.places(watches)
 	c.board.Rebuild(plain(watches))
 	c.schedule(watches, before, time.Now())
+	c.beginRound(len(fresh))
 	for i, w := range fresh {
 		if w.prober != nil {
 			c.step(keyedResult{w.Key, first[i]})
 		}
 	}
+	c.endRound(len(fresh))
 	c.publish = publish
 	c.republish(time.Now())
 	for _, p := range retired {

@@ -2,6 +2,7 @@ package geodns
 
 import (
 	"context"
+	"fmt"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -187,14 +188,17 @@ func (s *Server) warnFixed(next config.Geodns) {
 	}
 }
 
+// maxFindings is how many mistakes, and how many warnings, of the files are
+// logged and shown; geodns check prints all.
+const maxFindings = 100
+
 // logFindings logs each mistake and warning of the files once.
 func (s *Server) logFindings(list diag.List) {
-	for _, d := range list {
-		if d.Severity == diag.Error {
-			s.Log.Error("file", "finding", d.String())
-		} else {
-			s.Log.Warn("file", "finding", d.String())
-		}
+	for _, line := range lines(errorsOf(list)) {
+		s.Log.Error("file", "finding", line)
+	}
+	for _, line := range lines(warningsOf(list)) {
+		s.Log.Warn("file", "finding", line)
 	}
 }
 
@@ -210,7 +214,7 @@ func (s *Server) loadedWell(list diag.List) {
 	s.metrics.SetLoad(true, now)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.reload = reloadResult{OK: true, At: now, LoadedAt: now, Errors: []string{}, Warnings: lines(list)}
+	s.reload = reloadResult{OK: true, At: now, LoadedAt: now, Errors: []string{}, Warnings: lines(warningsOf(list))}
 }
 
 // loadedBadly notes a load that was refused.
@@ -222,19 +226,22 @@ func (s *Server) loadedBadly(list diag.List) {
 }
 
 func errorsOf(list diag.List) diag.List {
-	var out diag.List
-	for _, d := range list {
-		if d.Severity == diag.Error {
-			out = append(out, d)
-		}
-	}
-	return out
+	return slices.DeleteFunc(slices.Clone(list), func(d diag.Diag) bool { return d.Severity != diag.Error })
 }
 
+// warningsOf returns all that is no error.
+func warningsOf(list diag.List) diag.List {
+	return slices.DeleteFunc(slices.Clone(list), func(d diag.Diag) bool { return d.Severity == diag.Error })
+}
+
+// lines returns a line for each finding, and one for those that are too many.
 func lines(list diag.List) []string {
-	out := make([]string, len(list))
-	for i, d := range list {
-		out[i] = d.String()
+	out := []string{}
+	for _, d := range list[:min(len(list), maxFindings)] {
+		out = append(out, d.String())
+	}
+	if more := len(list) - len(out); more > 0 {
+		out = append(out, fmt.Sprintf("and %d more: geodns check prints all", more))
 	}
 	return out
 }

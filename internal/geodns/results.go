@@ -128,12 +128,20 @@ func (c *checker) step(r keyedResult) bool {
 // tell tells the log of a change of a check, and keeps it among the last ones
 // unless it is the first verdict.
 func (c *checker) tell(k health.Key, before, after health.Tracker, at time.Time) {
-	c.log.Info("state change", "site", k.Site, "target", k.Addr, "check", k.Check,
-		"from", stateName(before), "to", stateName(after), "reason", reason(after))
+	if c.round != nil && !before.Known {
+		c.round.add(after, func() { c.logChange(k, before, after) })
+		return
+	}
+	c.logChange(k, before, after)
 	if before.Known {
 		c.last.add(health.Event{At: at, Target: health.Target{Site: k.Site, Addr: k.Addr},
 			From: stateName(before), To: stateName(after), Reason: "check " + k.Check + ": " + reason(after)})
 	}
+}
+
+func (c *checker) logChange(k health.Key, before, after health.Tracker) {
+	c.log.Info("state change", "site", k.Site, "target", k.Addr, "check", k.Check,
+		"from", stateName(before), "to", stateName(after), "reason", reason(after))
 }
 
 // logWarning tells a warning once, when it begins or changes.

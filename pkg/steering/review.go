@@ -24,10 +24,11 @@ func (c *Config) Review(roots []*policy.Spec) diag.List {
 		markUsed(s, used)
 	}
 	var diags diag.List
+	policies, sites := unused{kind: "policy", kinds: "policies"}, unused{kind: "site", kinds: "sites"}
 	for _, s := range c.Policies {
 		switch {
 		case !isRoot[s] && !used[s]:
-			diags.Warnf(c.names.named[s.Name], "", "nothing uses policy %s", s.Name)
+			policies.add(c.names.named[s.Name], s.Name, &diags)
 		case !isRoot[s] && s.AllDownPos != nil:
 			diags.Warnf(*s.AllDownPos, "move it there",
 				"all_down has no effect here: it counts only on the policy that a STEER record names")
@@ -35,11 +36,44 @@ func (c *Config) Review(roots []*policy.Spec) diag.List {
 	}
 	for _, site := range c.Sites {
 		if s := c.names.specs[site.Name]; !isRoot[s] && !used[s] {
-			diags.Warnf(site.Pos, "", "nothing uses site %s", site.Name)
+			sites.add(site.Pos, site.Name, &diags)
 		}
 	}
+	policies.sum(&diags)
+	sites.sum(&diags)
 	diags.Sort()
 	return diags
+}
+
+// maxUnused is how many unused things of a kind are named one by one: a file of
+// thousands that are not steered to yet is not thousands of mistakes.
+const maxUnused = 20
+
+// unused warns of things of one kind that nothing uses.
+type unused struct {
+	kind, kinds string
+	n           int
+	pos         diag.Pos // of the first one that is not named by itself
+	name        string   // its name
+}
+
+func (u *unused) add(pos diag.Pos, name string, diags *diag.List) {
+	switch u.n++; {
+	case u.n <= maxUnused:
+		diags.Warnf(pos, "", "nothing uses %s %s", u.kind, name)
+	case u.n == maxUnused+1:
+		u.pos, u.name = pos, name
+	}
+}
+
+// sum warns of those that were not named.
+func (u *unused) sum(diags *diag.List) {
+	switch more := u.n - maxUnused; {
+	case more == 1:
+		diags.Warnf(u.pos, "", "nothing uses %s %s", u.kind, u.name)
+	case more > 1:
+		diags.Warnf(u.pos, "", "nothing uses %d more %s, %s the first of them", more, u.kinds, u.name)
+	}
 }
 
 // markUsed marks the targets of a policy, and those of the policies in place
