@@ -71,7 +71,7 @@ type decided struct {
 
 // decide returns the decision for a class.
 func (p *Policy) decide(of *class, fine bool) decided {
-	s := specialiser{p, of, fine}
+	s := specialiser{p: p, of: of, fine: fine}
 	list := s.node(0)
 	if !fine {
 		for len(list) == 1 && list[0].kind == strictItem {
@@ -87,6 +87,8 @@ type specialiser struct {
 	p    *Policy
 	of   *class
 	fine bool
+
+	places map[[2]int32]int // by guard and site
 }
 
 // node returns what is left of a node.
@@ -282,9 +284,19 @@ func (s *specialiser) prune(list []item, down bitset) []item {
 	return out
 }
 
-// place is the number of a site under its guard.
+// place is the number of a site under its guard, in the order in which they are
+// met: sets of them stay small however many other sites there are.
 func (s *specialiser) place(it item) int {
-	return int(it.guard+1)*s.p.sites.Len() + int(it.site)
+	key := [2]int32{it.guard, it.site}
+	n, known := s.places[key]
+	if !known {
+		if s.places == nil {
+			s.places = map[[2]int32]int{}
+		}
+		n = len(s.places)
+		s.places[key] = n
+	}
+	return n
 }
 
 // pruneLists prunes each list of an item. What is left of it may be a list
