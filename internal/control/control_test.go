@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +25,7 @@ func start(t *testing.T, cfg Config) (*Server, string) {
 	done := make(chan error)
 	go func() {
 		done <- s.Run(ctx, Routes{
-			Status: func() any { return map[string]int{"sites": 3} },
+			Status: func(url.Values) (any, error) { return map[string]int{"sites": 3}, nil },
 			Explain: func(r ExplainRequest) (any, error) {
 				if r.Name == "" {
 					return nil, &BadRequest{"name is missing"}

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"sync"
@@ -41,8 +42,9 @@ type Config struct {
 
 // Routes are what the listener serves. A nil field is not found.
 type Routes struct {
-	// Status returns what GET /api/v1/status prints as JSON.
-	Status func() any
+	// Status returns what GET /api/v1/status prints as JSON, given the query of
+	// the URL; it may be a [httpjson.Streamer].
+	Status func(url.Values) (any, error)
 	// Policies returns what GET /api/v1/policies prints as JSON.
 	Policies func() any
 	// Explain returns what GET /api/v1/explain prints as JSON. A mistake in
@@ -190,8 +192,9 @@ func (s *Server) Run(ctx context.Context, r Routes) error {
 func (s *Server) mux(r Routes) *http.ServeMux {
 	mux := http.NewServeMux()
 	if r.Status != nil {
-		mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) {
-			httpjson.Write(w, http.StatusOK, r.Status())
+		mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, req *http.Request) {
+			out, err := r.Status(req.URL.Query())
+			reply(w, out, err)
 		})
 	}
 	if r.Policies != nil {

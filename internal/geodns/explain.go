@@ -152,7 +152,7 @@ func addressIDs(l *Loaded, site int32) []health.ID {
 // routes are what the admin listener serves.
 func (s *Server) routes() control.Routes {
 	return control.Routes{
-		Status:   func() any { return s.status(context.Background()) },
+		Status:   s.status,
 		Explain:  s.explainLive,
 		Policies: s.policies,
 		Simulate: s.simulateLive,

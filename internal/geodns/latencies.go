@@ -106,16 +106,16 @@ func (r *recent) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// addRecent adds the times of the last probes to the state of sites; it must
-// run in the owner's goroutine.
-func (c *checker) addRecent(sites []SiteStatus) {
+// addRecent adds the times of the last probes to the state of sites, or none of
+// them; it must run in the owner's goroutine.
+func (c *checker) addRecent(sites []SiteStatus, all bool) {
 	for _, site := range sites {
 		for _, a := range site.Addresses {
 			for i := range a.Checks {
 				check := &a.Checks[i]
 				check.RecentMS = recent{}
 				addr, err := netip.ParseAddr(a.Address)
-				if err != nil {
+				if err != nil || !all {
 					continue
 				}
 				if w := c.find(health.Key{Site: site.Name, Addr: addr, Check: check.Check}); w != nil {

@@ -23,6 +23,9 @@ type inbox struct {
 	spare []keyedResult // for the next ones
 }
 
+// maxSpareResults bounds the memory that waits for the next results.
+const maxSpareResults = 1024
+
 func newInbox() inbox { return inbox{bell: make(chan struct{}, 1)} }
 
 func (b *inbox) put(r keyedResult) {
@@ -45,6 +48,9 @@ func (b *inbox) take() []keyedResult {
 }
 
 func (b *inbox) done(taken []keyedResult) {
+	if cap(taken) > maxSpareResults {
+		return // of a moment when many came at once
+	}
 	clear(taken)
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -6,10 +6,19 @@ import (
 
 	"github.com/geodns-vipd/geodns/internal/geodb"
 	"github.com/geodns-vipd/geodns/pkg/health"
+	"github.com/geodns-vipd/geodns/pkg/policy"
 )
 
 // Status is what GET /api/v1/status prints and `geodns status` shows.
 type Status struct {
+	statusHead
+	Sites []SiteStatus `json:"sites"`
+	statusTail
+}
+
+// statusHead is what stands before the sites, of which there may be tens of
+// thousands.
+type statusHead struct {
 	Version   string           `json:"version"`
 	StartedAt time.Time        `json:"started_at"`
 	Listen    []string         `json:"listen"`
@@ -17,8 +26,10 @@ type Status struct {
 	Databases []DatabaseStatus `json:"databases"`
 	Zones     []ZoneStatus     `json:"zones"`
 	State     StateStatus      `json:"state"`
-	Sites     []SiteStatus     `json:"sites"`
+}
 
+// statusTail is what stands after them.
+type statusTail struct {
 	Overrides   []OverrideStatus   `json:"overrides"`
 	Transitions []TransitionStatus `json:"transitions"` // the last ones, newest first
 	Top         []TopStatus        `json:"top"`         // who asked most in the last full minute
@@ -98,10 +109,9 @@ type MemberStatus struct {
 	Calculated string     `json:"calculated"` // as in CheckStatus
 }
 
-// status collects the state of everything.
-func (s *Server) status(ctx context.Context) Status {
-	l := s.live.Load()
-	out := Status{Version: s.Version, StartedAt: s.started, Listen: s.listening}
+// statusHead collects what stands before the sites.
+func (s *Server) statusHead(l *live) statusHead {
+	out := statusHead{Version: s.Version, StartedAt: s.started, Listen: s.listening}
 	s.mu.Lock()
 	out.Config = s.reload
 	s.mu.Unlock()
@@ -112,12 +122,14 @@ func (s *Server) status(ctx context.Context) Status {
 		out.Zones = append(out.Zones, ZoneStatus{z.Origin.String(), z.Serial, z.Records, len(z.Steers)})
 	}
 	out.State = s.keeper.status()
-	out.Top = s.handler.top(time.Now())
-	out.Overrides = []OverrideStatus{}
+	return out
+}
+
+// statusTail collects what stands after them.
+func (s *Server) statusTail(ctx context.Context) statusTail {
+	out := statusTail{Overrides: []OverrideStatus{}, Top: s.handler.top(time.Now())}
 	s.checker.do(ctx, func(context.Context) {
 		now := time.Now()
-		out.Sites = sitesStatus(l.Loaded, s.checker.board, now)
-		s.checker.addRecent(out.Sites)
 		for _, p := range s.checker.board.Overrides() {
 			out.Overrides = append(out.Overrides, overrideStatus(p, now))
 		}
@@ -126,33 +138,28 @@ func (s *Server) status(ctx context.Context) Status {
 	return out
 }
 
-// sitesStatus reads the board; it must run in the board's goroutine.
-func sitesStatus(l *Loaded, b *health.Board, now time.Time) []SiteStatus {
-	sites := make([]SiteStatus, 0, l.Sites.Len())
-	for i := range int32(l.Sites.Len()) {
-		site := l.Sites.At(i)
-		o := b.Limit(health.Target{Site: site.Name}, now)
-		st := SiteStatus{Name: site.Name, Forced: o.Forced.String(), Share: part(o.Share), KeptBy: append([]string{}, b.KeptBy(site.Name)...), Capacity: b.Rules(site.Name).Capacity}
-		load, fresh, keeps := b.Load(site.Name, now)
-		st.Keeps = part(keeps)
-		if st.Share = part(health.Entry{Share: o.Share, Spill: health.FullShare - keeps}.Keeps()); fresh {
-			st.Load = &load
-		}
-		if site.Location != nil {
-			st.Location = &[2]float64{site.Location.Lat, site.Location.Lon}
-		}
-		for _, a := range site.Addrs {
-			st.Addresses = append(st.Addresses, addressStatus(b, health.Subject{Site: site.Name, Addr: a.Addr, Checks: site.Checks}, now))
-		}
-		if len(site.Addrs) == 0 {
-			whole := addressStatus(b, health.Subject{Site: site.Name, Checks: site.Checks}, now)
-			whole.Address = "" // records alone: checked as a whole
-			st.Addresses = append(st.Addresses, whole)
-		}
-		st.fold()
-		sites = append(sites, st)
+// siteStatus reads the board; it must run in the board's goroutine.
+func siteStatus(site *policy.Site, b *health.Board, now time.Time) SiteStatus {
+	o := b.Limit(health.Target{Site: site.Name}, now)
+	st := SiteStatus{Name: site.Name, Forced: o.Forced.String(), Share: part(o.Share), KeptBy: append([]string{}, b.KeptBy(site.Name)...), Capacity: b.Rules(site.Name).Capacity}
+	load, fresh, keeps := b.Load(site.Name, now)
+	st.Keeps = part(keeps)
+	if st.Share = part(health.Entry{Share: o.Share, Spill: health.FullShare - keeps}.Keeps()); fresh {
+		st.Load = &load
 	}
-	return sites
+	if site.Location != nil {
+		st.Location = &[2]float64{site.Location.Lat, site.Location.Lon}
+	}
+	for _, a := range site.Addrs {
+		st.Addresses = append(st.Addresses, addressStatus(b, health.Subject{Site: site.Name, Addr: a.Addr, Checks: site.Checks}, now))
+	}
+	if len(site.Addrs) == 0 {
+		whole := addressStatus(b, health.Subject{Site: site.Name, Checks: site.Checks}, now)
+		whole.Address = "" // records alone: checked as a whole
+		st.Addresses = append(st.Addresses, whole)
+	}
+	st.fold()
+	return st
 }
 
 // fold sets what a site has from its addresses: up since the first of those

@@ -8,6 +8,7 @@
 package httpjson
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -68,11 +69,21 @@ type Error struct {
 // Fail replies with an error.
 func Fail(w http.ResponseWriter, code int, text string) { Write(w, code, Error{Error: text}) }
 
-// Write replies with v as JSON.
+// Streamer is a value that writes its JSON while it makes it, being too large to
+// be held at once.
+type Streamer interface{ WriteJSON(w io.Writer) error }
+
+// Write replies with v as JSON. A [Streamer] writes it itself.
 func Write(w http.ResponseWriter, code int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
+	if s, streams := v.(Streamer); streams {
+		out := bufio.NewWriter(w)
+		_ = s.WriteJSON(out) // the caller went away
+		_ = out.Flush()
+		return
+	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
