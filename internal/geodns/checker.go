@@ -229,13 +229,13 @@ func (c *checker) adopt(next []target) {
 func (c *checker) probers(next []target) []closer {
 	used := map[closer]bool{}
 	for _, w := range next {
-		if p, ok := w.prober.(closer); ok {
+		if p, ok := closerOf(w.prober); ok {
 			used[p] = true
 		}
 	}
 	var out []closer
 	for i := range c.watches {
-		if p, ok := c.watches[i].prober.(closer); ok && !used[p] {
+		if p, ok := closerOf(c.watches[i].prober); ok && !used[p] {
 			used[p] = true
 			out = append(out, p)
 		}
@@ -246,6 +246,16 @@ func (c *checker) probers(next []target) []closer {
 // closer is a prober that holds connections or a process from one probe to the
 // next.
 type closer interface{ Close() }
+
+// closerOf returns what is to be closed when a prober is not used any more:
+// itself, or the program that it has in common with those of other sites.
+func closerOf(p prober) (closer, bool) {
+	if shared, ok := p.(interface{ Program() *probe.KeptExec }); ok {
+		return shared.Program(), true
+	}
+	c, ok := p.(closer)
+	return c, ok
+}
 
 // Run probes until ctx ends and returns when no probe is under way any more.
 func (c *checker) Run(ctx context.Context) error {

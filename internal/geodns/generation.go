@@ -22,6 +22,7 @@ type generation struct {
 	sites    *policy.Sites
 	records  *answer.Records
 	targets  []target
+	probers  proberCache
 	findings diag.List
 
 	compiler *policy.Compiler           // nil if index is
@@ -55,7 +56,11 @@ func (l *loader) generation(files []steering.File, sums []fileSum, index *geo.In
 	g.findings = append(g.findings, findings...)
 	if !g.findings.HasErrors() {
 		// A check with a mistake may lack what a prober is made of.
-		g.targets = targets(g.config, &g.findings)
+		var before proberCache
+		if l.gen != nil {
+			before = l.gen.probers
+		}
+		g.targets, g.probers = targets(g.config, before, &g.findings)
 	}
 	if index != nil {
 		g.compiler = policy.NewCompiler(g.sites, index)

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 
 	"github.com/geodns-vipd/geodns/pkg/diag"
+	"github.com/geodns-vipd/geodns/pkg/health"
 	"github.com/geodns-vipd/geodns/pkg/health/probe"
 	"github.com/geodns-vipd/geodns/pkg/steering"
 )
@@ -106,42 +108,74 @@ func tlsOf(t *steering.TLS) *probe.TLSConfig {
 }
 
 // targets returns what is to be probed, with one prober for each check, or
-// one for each of its sites.
-func targets(cfg *steering.Config, list *diag.List) []target {
-	probers := map[string]prober{}
-	perSite := map[string]func(string) prober{}
+// one for each of its sites. The probers of checks that did not change since
+// before are those of before: they may hold connections, or a program that runs.
+func targets(cfg *steering.Config, before proberCache, list *diag.List) ([]target, proberCache) {
+	probers := proberCache{}
 	for i := range cfg.Checks {
 		c := &cfg.Checks[i]
+		if known, ok := before[c.Name]; ok && known.serves(c) {
+			probers[c.Name] = known
+			continue
+		}
 		each, err := siteProber(c)
 		if err != nil {
 			list.Errorf(c.Pos, "", "check %s: %v", c.Name, err)
 		}
-		if perSite[c.Name] = each; each != nil || c.Formula != nil {
-			continue
+		made := cachedProber{check: *c, each: each}
+		if each == nil && c.Formula == nil {
+			made.one, err = newProber(c)
+			if made.one == nil && err == nil {
+				err = errors.New("this kind cannot be probed")
+			}
+			if err != nil {
+				list.Errorf(c.Pos, "", "check %s: %v", c.Name, err)
+			}
 		}
-		p, err := newProber(c)
-		if p == nil && err == nil {
-			err = errors.New("this kind cannot be probed")
-		}
-		if err != nil {
-			list.Errorf(c.Pos, "", "check %s: %v", c.Name, err)
-		}
-		probers[c.Name] = p
+		probers[c.Name] = made
 	}
+	return probers.targets(cfg), probers
+}
+
+// proberCache holds the probers of checks by their names.
+type proberCache map[string]cachedProber
+
+// cachedProber probes as a check says: all sites alike, or each by a prober of
+// its own.
+type cachedProber struct {
+	check steering.Check
+	one   prober
+	each  func(site string) prober
+}
+
+// serves reports whether the prober is worth being kept for a check: the check
+// is the same, but for its place in the file, and when and how often it probes,
+// and the prober holds something. One of a push check is made anew, since its
+// token may be another one.
+func (p cachedProber) serves(c *steering.Check) bool {
+	if _, holds := p.one.(closer); !holds && (c.Exec == nil || !c.Exec.KeepAlive) {
+		return false
+	}
+	was, is := p.check, *c
+	was.Pos, is.Pos = diag.Pos{}, diag.Pos{}
+	was.Spec, is.Spec = health.Spec{}, health.Spec{}
+	return reflect.DeepEqual(was, is)
+}
+
+func (probers proberCache) targets(cfg *steering.Config) []target {
 	watches := cfg.Watches()
 	out := make([]target, len(watches))
 	methods := map[methodOf]*method{}
 	for i, w := range watches {
-		of := methodOf{check: w.Key.Check}
-		perSite := perSite[w.Key.Check]
-		if perSite != nil {
+		of, p := methodOf{check: w.Key.Check}, probers[w.Key.Check]
+		if p.each != nil {
 			of.site = w.Key.Site
 		}
 		m := methods[of]
 		if m == nil {
-			m = &method{Spec: w.Spec, Formula: w.Formula, prober: probers[w.Key.Check]}
-			if perSite != nil {
-				m.prober = perSite(w.Key.Site)
+			m = &method{Spec: w.Spec, Formula: w.Formula, prober: p.one}
+			if p.each != nil {
+				m.prober = p.each(w.Key.Site)
 			}
 			methods[of] = m
 		}

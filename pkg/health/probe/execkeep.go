@@ -54,6 +54,9 @@ type keptSite struct {
 	site string
 }
 
+// Program returns the runner that probes for all sites of its check.
+func (k keptSite) Program() *KeptExec { return k.KeptExec }
+
 // maxLine is the longest line of an answer, in octets; restartAfter is the
 // least time between two starts.
 const (
