@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/geodns-vipd/geodns/internal/geodb/geodbtest"
+	"github.com/geodns-vipd/geodns/internal/porttest"
 	"github.com/geodns-vipd/geodns/pkg/geo"
 )
 
@@ -143,12 +144,7 @@ func answers(addr netip.AddrPort) bool {
 
 func freeAddr(t *testing.T) netip.AddrPort {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return netip.MustParseAddrPort(l.Addr().String())
+	return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(porttest.Free(t)))
 }
 
 // writeFiles writes files, by name, below dir.

@@ -5,7 +5,6 @@ package delegation
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/geodns-vipd/geodns/internal/porttest"
 )
 
 const parentZone = `$TTL 300
@@ -39,12 +40,7 @@ ns2 A 127.0.0.32
 // port returns one that is free at every address used here.
 func port(t *testing.T) int {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.21:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
+	return porttest.Free(t)
 }
 
 func need(t *testing.T, programs ...string) {

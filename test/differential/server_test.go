@@ -3,7 +3,6 @@ package differential
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/geodns-vipd/geodns/internal/porttest"
 )
 
 // zoneText is a zone to be served. The file of a name such as "." or "0/25.x" is
@@ -186,12 +187,7 @@ func prepare(t *testing.T, zones []zoneText) (dir string, port int) {
 	for i, z := range zones {
 		write(t, filepath.Join(dir, zoneFile(i)), z.text)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return dir, ln.Addr().(*net.TCPAddr).Port
+	return dir, porttest.Free(t)
 }
 
 func write(t *testing.T, path, text string) {

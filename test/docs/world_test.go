@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +17,7 @@ import (
 	"time"
 
 	"github.com/geodns-vipd/geodns/internal/geodb/geodbtest"
+	"github.com/geodns-vipd/geodns/internal/porttest"
 	"github.com/geodns-vipd/geodns/pkg/geo"
 )
 
@@ -50,43 +49,17 @@ var demoCommand = regexp.MustCompile(`\bgeodns demo\b( (down|up) \w+)?`)
 func newWorld(t *testing.T, bin string) *world {
 	t.Helper()
 	w := &world{t: t, bin: bin, jobs: map[string]*job{}}
-	base := freePorts(t)
+	var further []int
+	for _, p := range shownPorts[1:] {
+		further = append(further, p-shownPorts[0])
+	}
+	base := porttest.Free(t, further...)
 	for _, p := range shownPorts {
 		w.ports = append(w.ports, port{strconv.Itoa(p), strconv.Itoa(base + p - shownPorts[0])})
 	}
 	t.Cleanup(w.stopAll)
 	w.folder()
 	return w
-}
-
-// freePorts returns a port that is free together with those that go with it.
-// It is not one that the kernel hands out by itself.
-func freePorts(t *testing.T) int {
-	t.Helper()
-	for range 100 {
-		base := 12000 + rand.IntN(18000)
-		if isFree(base) {
-			return base
-		}
-	}
-	t.Fatal("no free ports")
-	return 0
-}
-
-func isFree(base int) bool {
-	udp, err := net.ListenPacket("udp", fmt.Sprintf("127.0.0.1:%d", base))
-	if err != nil {
-		return false
-	}
-	defer udp.Close()
-	for _, p := range shownPorts {
-		ln, err := net.Listen("tcp", fmt.Sprintf("0.0.0.0:%d", base+p-shownPorts[0]))
-		if err != nil {
-			return false
-		}
-		defer ln.Close()
-	}
-	return true
 }
 
 // real puts the ports in use in the place of those shown, also of the one that

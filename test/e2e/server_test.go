@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -17,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/geodns-vipd/geodns/internal/porttest"
 )
 
 // server is a running geodns.
@@ -229,36 +230,11 @@ func tail(text string, lines int) string {
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
-// freePort returns a port that is free for UDP and TCP at 127.0.0.1, and for
-// TCP at the given distances from it. It is free for a moment only; use it at
-// once.
+// freePort returns a port that is the test's own for UDP and TCP, with those at
+// the given distances from it for TCP.
 func freePort(t testing.TB, also ...int) int {
 	t.Helper()
-	for range 50 {
-		port, ok := tryPort(also)
-		if ok {
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return 0
-}
-
-func tryPort(also []int) (int, bool) {
-	u, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		return 0, false
-	}
-	defer u.Close()
-	port := u.LocalAddr().(*net.UDPAddr).Port
-	for _, d := range append([]int{0}, also...) {
-		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+d))
-		if err != nil {
-			return 0, false
-		}
-		defer ln.Close()
-	}
-	return port, true
+	return porttest.Free(t, also...)
 }
 
 // command runs a geodns command and returns its output and exit code.

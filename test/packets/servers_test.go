@@ -8,11 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/geodns-vipd/geodns/internal/porttest"
 )
 
 // identity is what every server tells as its NSID, and secret is what all of
@@ -102,16 +105,10 @@ func start(t *testing.T, name, addr string, cmd *exec.Cmd) *server {
 	return s
 }
 
-// freePort returns a port of the loopback interface that is free.
+// freePort returns a port of the loopback interface that is the test's own.
 func freePort(t *testing.T) (host, port string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	host, port, _ = net.SplitHostPort(l.Addr().String())
-	return host, port
+	return "127.0.0.1", strconv.Itoa(porttest.Free(t))
 }
 
 // write writes files, by name, below dir.

@@ -12,17 +12,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/geodns-vipd/geodns/internal/porttest"
 )
 
-// freePort returns a port that is free now.
+// freePort returns a port that is the test's own.
 func freePort(t *testing.T) uint16 {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).AddrPort().Port()
+	return uint16(porttest.Free(t))
 }
 
 // startServer runs a server that is installed, with text as its
