@@ -65,7 +65,9 @@ func (s *Server) Attach(conns []Conn) {
 
 // attach takes connections, and listens.
 func (l *tcpLoop) attach(conns []Conn) {
-	if !l.listening && !l.stopping && l.resume.IsZero() {
+	// Anew also if it listens: the server that gave the connections may have been
+	// woken for another one and have left it.
+	if !l.stopping && l.resume.IsZero() {
 		_ = l.listen() // what could be listened at before can be again
 	}
 	for _, c := range conns {

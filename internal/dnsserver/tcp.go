@@ -105,24 +105,27 @@ const stopGrace = 100 * time.Millisecond
 // those it has.
 const acceptsAtOnce = 32
 
-// accept takes connections that wait at sock.
-func (l *tcpLoop) accept(sock *tcpSocket) {
+// accept takes connections that wait at sock, and reports whether there was one and
+// the loop goes on listening.
+func (l *tcpLoop) accept(sock *tcpSocket) (any bool) {
 	for range acceptsAtOnce {
 		fd, sa, err := unix.Accept4(sock.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch {
 		case err == nil:
+			any = true
 			l.acceptErrors.reset()
 			l.srv.tcpStats.accepted.Add(1)
 			l.admit(fd, peer(sa))
 		case errors.Is(err, unix.EAGAIN):
-			return
+			return any
 		case errors.Is(err, unix.EINTR), errors.Is(err, unix.ECONNABORTED):
 		default:
 			l.srv.acceptFailed(sock, err)
 			l.rest(l.acceptErrors.next())
-			return
+			return false
 		}
 	}
+	return true
 }
 
 // peer returns the address of a client, without zone and never IPv4-mapped.

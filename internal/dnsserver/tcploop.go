@@ -1,7 +1,6 @@
 package dnsserver
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -60,18 +59,37 @@ func (s *Server) newTCPLoop(worker int, h Handler) (*tcpLoop, error) {
 	return l, nil
 }
 
-// listen has the loop accept connections. All loops are told of one; the first
-// to come takes it.
+// listen has the loop accept connections, and look at once whether there are any.
 func (l *tcpLoop) listen() error {
-	for i, sock := range l.srv.tcp {
-		// Listeners are told from connections by a number that no descriptor has.
-		e := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(-1 - i)}
-		if err := unix.EpollCtl(l.poll.fd, unix.EPOLL_CTL_ADD, sock.fd, &e); err != nil && !errors.Is(err, unix.EEXIST) {
-			return fmt.Errorf("listen tcp %v: epoll: %w", sock.addr, err)
+	for i := range l.srv.tcp {
+		if err := l.listenAt(i); err != nil {
+			return err
 		}
 	}
 	l.listening = true
 	return nil
+}
+
+// listenAt puts the loop at the end of those that wait for connections at a
+// socket. The kernel wakes the first of them that has nothing else to do, and no
+// other. Whoever is woken and does not accept must see to it that somebody looks.
+func (l *tcpLoop) listenAt(i int) error {
+	sock := l.srv.tcp[i]
+	_ = unix.EpollCtl(l.poll.fd, unix.EPOLL_CTL_DEL, sock.fd, nil) // it may not be there
+	// Listeners are told from connections by a number that no descriptor has.
+	e := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLEXCLUSIVE, Fd: int32(-1 - i)}
+	if err := unix.EpollCtl(l.poll.fd, unix.EPOLL_CTL_ADD, sock.fd, &e); err != nil {
+		return fmt.Errorf("listen tcp %v: epoll: %w", sock.addr, err)
+	}
+	return nil
+}
+
+// overfull reports whether it is others' turn to accept: connections that stay are
+// spread over the loops, while those that ask once and go may all be one loop's,
+// which spares waking the others.
+func (l *tcpLoop) overfull() bool {
+	const slack = 4
+	return len(l.conns) > l.srv.conns.len()/len(l.srv.runningLoops())+slack
 }
 
 // deafen ends accepting.
@@ -176,8 +194,8 @@ func (l *tcpLoop) nextDeadline() (next time.Time) {
 // handle acts on one event.
 func (l *tcpLoop) handle(e *unix.EpollEvent) {
 	if e.Fd < 0 {
-		if l.listening {
-			l.accept(l.srv.tcp[-1-e.Fd])
+		if i := int(-1 - e.Fd); l.listening && l.accept(l.srv.tcp[i]) && l.overfull() {
+			_ = l.listenAt(i) // what could be listened at before can be again
 		}
 		return
 	}
