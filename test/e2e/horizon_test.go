@@ -19,7 +19,7 @@ func TestTTLCountsDownWhileAChangeComesNearer(t *testing.T) {
 	sites := newSites(t, 2)
 	s := start(t, folder(t, files{
 		"zones/example.com.zone": zoneText("www 60/2 STEER \"{failover: [fra, iad]}\"\n"),
-		"zones/steering.yaml": fmt.Sprintf("checks:\n  web: {http: {port: %d}, interval: 1s, timeout: 800ms, fall: 4, rise: 3}\nsites:\n  fra: {addresses: [%v], check: web}\n  iad: {addresses: [%v], check: web}\n",
+		"zones/steering.yaml": fmt.Sprintf("checks:\n  web: {http: {port: %d}, interval: 1s, timeout: 1s, fall: 4, rise: 3}\nsites:\n  fra: {addresses: [%v], check: web}\n  iad: {addresses: [%v], check: web}\n",
 			sites[0].addr.Port(), sites[0].ip(), sites[1].ip()),
 	}))
 	a := dial(t, "udp", s.addr())

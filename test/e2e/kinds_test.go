@@ -167,12 +167,12 @@ done
 
 // kindsSteering has a site for each kind of check; spare serves when it is down.
 const kindsSteering = `checks:
-  nginx: {https: {port: %[2]d, path: /healthz, host: www.example.com, body: ok, cert_expiry: {warn: 14d, fail: 3d}}, interval: 200ms}
-  haproxy: {http: {port: %[3]d, path: /up}, interval: 200ms}
-  tlsdoor: {tcp: {port: %[4]d, send: 'GET /up HTTP/1.0\r\n\r\n', expect: '200 OK', tls: {sni: www.example.com}}, interval: 200ms}
-  unbound: {dns: {port: %[5]d, name: www.example.com, expect: [192.0.2.1], recursion: true}, interval: 200ms}
-  grpc: {grpc: {port: %[6]d, service: shop.Cart}, interval: 200ms}
-  kept: {exec: {command: %[1]s/kept.sh, keep_alive: true}, interval: 200ms}
+  nginx: {https: {port: %[2]d, path: /healthz, host: www.example.com, body: ok, cert_expiry: {warn: 14d, fail: 3d}}, interval: 400ms}
+  haproxy: {http: {port: %[3]d, path: /up}, interval: 400ms}
+  tlsdoor: {tcp: {port: %[4]d, send: 'GET /up HTTP/1.0\r\n\r\n', expect: '200 OK', tls: {sni: www.example.com}}, interval: 400ms}
+  unbound: {dns: {port: %[5]d, name: www.example.com, expect: [192.0.2.1], recursion: true}, interval: 400ms}
+  grpc: {grpc: {port: %[6]d, service: shop.Cart}, interval: 400ms}
+  kept: {exec: {command: %[1]s/kept.sh, keep_alive: true}, interval: 400ms}
   told: {push: {ttl: 2s, token_file: %[1]s/told.token}}
   both: {calculated: {of: [haproxy, tlsdoor]}}
 sites:
