@@ -43,7 +43,7 @@ func ParseRecord(text string) (t dnswire.Type, rdata []byte, list diag.List) {
 		return 0, nil, list
 	}
 	if right, not := notForSites[t]; not {
-		list.Errorf(at, right, "a %s record cannot be a site's", t)
+		list.Errorf(at, right, "%s record cannot be a site's", t)
 		return 0, nil, list
 	}
 	if _, other, more := parseSingle(text, "\x07another\x00"); more.HasErrors() || !bytes.Equal(rdata, other) {
