@@ -90,7 +90,7 @@ type Failover struct {
 	Site     string   `json:"site"`     // the slowest
 	Check    string   `json:"check"`    // its slowest; "" if it has none
 	Timeout  float64  `json:"timeout"`  // seconds
-	Fall     int      `json:"fall"`     // failures
+	Fall     int      `json:"fall"`     // failures in a row; successes of a check of which another is the opposite
 	Interval float64  `json:"interval"` // seconds
 	Stands   float64  `json:"stands"`   // seconds for which an old report stands
 	TTL      uint32   `json:"ttl"`      // seconds
@@ -161,7 +161,7 @@ func newFailover(worst slowest, s *zone.Steer, spec *policy.Spec) Failover {
 	d := worst.found
 	f.within, f.sum = worst.within(s), worst.sum(s)
 	seconds := f.within.Seconds()
-	f.Seconds, f.Check, f.Fall = &seconds, d.Check, d.Spec.Fall
+	f.Seconds, f.Check, f.Fall = &seconds, d.Check, d.Verdicts()
 	f.Timeout, f.Interval, f.Stands = d.Spec.Timeout.Seconds(), d.Spec.Interval.Seconds(), d.Stands.Seconds()
 	return f
 }

@@ -77,3 +77,8 @@ func (s Spec) Validate() error {
 func (s Spec) FailureKnownWithin() time.Duration {
 	return s.Timeout + time.Duration(s.Fall)*s.Interval
 }
+
+// RecoveryKnownWithin returns the same for the verdict up.
+func (s Spec) RecoveryKnownWithin() time.Duration {
+	return s.Timeout + time.Duration(s.Rise)*s.Interval
+}
