@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // find returns the processes that match now.
@@ -60,21 +59,13 @@ func (p *Process) matchesCommand(pid int) bool {
 	return p.matchesParams(argv[1:])
 }
 
-// matchesAfterExec is [Process.matches] for a process that was one of those wanted:
-// while it executes a program anew, as servers do to upgrade, the kernel has no
-// command line of it for some microseconds, and that is no reason to fail over.
-func (p *Process) matchesAfterExec(pid int) bool {
-	for range 5 {
-		data, err := os.ReadFile(p.file(pid, "cmdline"))
-		if err != nil || !p.alive(pid) {
-			return false
-		}
-		if len(data) > 0 {
-			return p.matches(pid)
-		}
-		time.Sleep(time.Millisecond)
-	}
-	return false
+// nameless reports whether a process is alive and has no command line. One that
+// executes a program, as servers do anew to upgrade, has none for some
+// microseconds, or for as long as it is kept from the processor, or its program
+// is read from a disk.
+func (p *Process) nameless(pid int) bool {
+	data, err := os.ReadFile(p.file(pid, "cmdline"))
+	return err == nil && len(data) == 0 && p.alive(pid)
 }
 
 // matchesParams compares parameters: all of them, the first ones, or the first

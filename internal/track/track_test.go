@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -197,6 +198,60 @@ func TestZombieIsNoProcess(t *testing.T) {
 	}
 	if took := time.Since(start); took < p.LeaveDelay {
 		t.Errorf("told after %v, before terminate_delay of %v", took, p.LeaveDelay)
+	}
+}
+
+// TestProcessThatExecutesAnewGoesOn takes the command line away that /proc tells
+// of a process, as the kernel does while a program is executed.
+func TestProcessThatExecutesAnewGoesOn(t *testing.T) {
+	cmd := sleeper(t, "vipd-track-anew")
+	go cmd.Wait()
+	proc := t.TempDir()
+	dir := filepath.Join(proc, strconv.Itoa(cmd.Process.Pid))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("stat", "1 (svc) S 1")
+	const line = "vipd-track-anew\x003600\x00"
+	write("cmdline", line)
+	p := &Process{Name: "svc", Args: []string{"vipd-track-anew"}, Match: "partial", Quorum: 1, QuorumMax: 9, proc: proc}
+	news := collect(t, p.Run)
+	if n := next(t, news, time.Second); !n.Up {
+		t.Fatalf("running: %+v", n)
+	}
+	write("cmdline", "")
+	select {
+	case n := <-news:
+		t.Fatalf("while it executes its program anew: %+v", n)
+	case <-time.After(4 * processScan):
+	}
+	write("cmdline", line)
+	select {
+	case n := <-news:
+		t.Fatalf("it has executed its program anew: %+v", n)
+	case <-time.After(2 * processScan):
+	}
+	write("cmdline", "")
+	begin := time.Now()
+	if n := next(t, news, nameTime+time.Second); n.Up {
+		t.Errorf("without a command line for good: %+v", n)
+	}
+	if took := time.Since(begin); took < nameTime {
+		t.Errorf("given up after %v, want %v", took, nameTime)
+	}
+	write("cmdline", line)
+	if n := next(t, news, time.Second); !n.Up {
+		t.Errorf("it has one again: %+v", n)
+	}
+	write("cmdline", "another\x00")
+	if n := next(t, news, time.Second/2); n.Up {
+		t.Errorf("it has become another program: %+v", n)
 	}
 }
 

@@ -20,7 +20,25 @@ type watcher struct {
 	silent func()      // takes the bell away
 	polled []unix.PollFd
 	took   time.Duration // the last scan
+
+	nameless map[int]*namelessness // of those held
 }
+
+// namelessness is how long a process has had no command line.
+type namelessness struct {
+	since time.Time
+	looks int
+}
+
+const (
+	// nameTime is how long a process that was one of those wanted may be without a
+	// command line: it is no reason to fail over that it executes its program anew.
+	nameTime = time.Second
+	// nameLooks is how often it must have been found so: where the whole machine
+	// stood still, one long time says nothing.
+	nameLooks = 10
+	nameScan  = 5 * time.Millisecond // between looks
+)
 
 func newWatcher(ctx context.Context, p *Process) (*watcher, error) {
 	bell, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
@@ -40,7 +58,7 @@ func newWatcher(ctx context.Context, p *Process) (*watcher, error) {
 		}
 		unix.Close(bell)
 	}
-	return &watcher{p: p, held: map[int]int{}, bell: bell, silent: silent}, nil
+	return &watcher{p: p, held: map[int]int{}, nameless: map[int]*namelessness{}, bell: bell, silent: silent}, nil
 }
 
 func (w *watcher) close() {
@@ -53,6 +71,7 @@ func (w *watcher) close() {
 func (w *watcher) drop(pid int) {
 	unix.Close(w.held[pid])
 	delete(w.held, pid)
+	delete(w.nameless, pid)
 }
 
 // wait returns when a process has ended, which is then no longer held, the
@@ -61,6 +80,9 @@ func (w *watcher) wait(limit time.Duration) {
 	w.polled = append(w.polled[:0], unix.PollFd{Fd: int32(w.bell), Events: unix.POLLIN})
 	for _, fd := range w.held {
 		w.polled = append(w.polled, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
+	}
+	if soon := max(nameScan, scanShare*w.took); len(w.nameless) > 0 && (limit < 0 || limit > soon) {
+		limit = soon
 	}
 	ms := -1
 	if limit >= 0 {
@@ -82,7 +104,9 @@ func (w *watcher) scan() {
 	defer func() { w.took = time.Since(began) }()
 	running := w.p.find()
 	for pid := range w.held {
-		if !slices.Contains(running, pid) && !w.p.matchesAfterExec(pid) {
+		if slices.Contains(running, pid) {
+			delete(w.nameless, pid)
+		} else if !w.stays(pid, began) {
 			w.drop(pid)
 		}
 	}
@@ -91,6 +115,20 @@ func (w *watcher) scan() {
 			w.hold(pid)
 		}
 	}
+}
+
+// stays reports whether a process that no longer matches may be about to.
+func (w *watcher) stays(pid int, now time.Time) bool {
+	if !w.p.nameless(pid) {
+		return w.p.matches(pid) // perhaps it has its command line since
+	}
+	n := w.nameless[pid]
+	if n == nil {
+		n = &namelessness{since: now}
+		w.nameless[pid] = n
+	}
+	n.looks++
+	return now.Sub(n.since) < nameTime || n.looks < nameLooks
 }
 
 // hold keeps a descriptor of a process.
