@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bytes"
 	"fmt"
 	"net"
 	"net/netip"
@@ -15,8 +14,8 @@ import (
 	"time"
 
 	"github.com/geodns-vipd/geodns/internal/geodb/geodbtest"
-	"github.com/geodns-vipd/geodns/internal/porttest"
 	"github.com/geodns-vipd/geodns/pkg/geo"
+	"github.com/geodns-vipd/geodns/test/servertest"
 )
 
 // process is a running server.
@@ -24,7 +23,6 @@ type process struct {
 	name  string
 	addr  netip.AddrPort
 	cmd   *exec.Cmd
-	log   bytes.Buffer
 	ready time.Duration // from its start to its first answer
 }
 
@@ -65,8 +63,7 @@ func addGeodns(t *testing.T, list string) {
 // their turn, which costs the others nothing.
 func startServers(t *testing.T, d *data, place placement) []*process {
 	t.Helper()
-	// Debian puts name servers where an ordinary user's PATH does not look.
-	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")
+	servertest.FindPrograms(t)
 	var out []*process
 	for _, s := range starters {
 		if *server != "" && !slices.Contains(strings.Split(*server, ","), s.name) {
@@ -78,7 +75,7 @@ func startServers(t *testing.T, d *data, place placement) []*process {
 				continue
 			}
 		}
-		addr := freeAddr(t)
+		addr := servertest.FreeAddr(t)
 		cmd := s.command(t, d, t.TempDir(), addr, place.threads)
 		out = append(out, startServer(t, s.name, addr, cmd, place))
 	}
@@ -89,42 +86,13 @@ func startServers(t *testing.T, d *data, place placement) []*process {
 func startServer(t *testing.T, name string, addr netip.AddrPort, cmd *exec.Cmd, place placement) *process {
 	t.Helper()
 	p := &process{name: name, addr: addr, cmd: place.pin(cmd)}
-	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
 	// A session, and so a group, of its own: its children can be ended with it,
 	// and the kernel's scheduler (autogroup) treats all servers alike, also those
 	// that make themselves a session.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	begun := time.Now()
-	exited := make(chan struct{})
-	go func() {
-		p.cmd.Wait()
-		close(exited)
-	}()
-	t.Cleanup(func() {
-		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGTERM)
-		select {
-		case <-exited:
-		case <-time.After(5 * time.Second):
-			syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-			<-exited
-		}
-	})
-	for deadline := time.Now().Add(time.Minute); !answers(addr); {
-		select {
-		case <-exited:
-			t.Fatalf("%s ended:\n%s", name, p.log.Bytes())
-		case <-time.After(20 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			syscall.Kill(-p.cmd.Process.Pid, syscall.SIGQUIT)
-			<-exited // the log is complete
-			t.Fatalf("%s does not answer at %v:\n%s", name, addr, p.log.Bytes())
-		}
-	}
-	p.ready = time.Since(begun)
+	running := servertest.Start(t, name, p.cmd)
+	running.Await(t, time.Minute, func() bool { return answers(addr) })
+	p.ready = time.Since(running.Begun)
 	return p
 }
 
@@ -140,25 +108,6 @@ func answers(addr netip.AddrPort) bool {
 	var b [replySize]byte
 	n, err := c.Read(b[:])
 	return err == nil && workload{answers: 1}.right(b[:n])
-}
-
-func freeAddr(t *testing.T) netip.AddrPort {
-	t.Helper()
-	return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(porttest.Free(t)))
-}
-
-// writeFiles writes files, by name, below dir.
-func writeFiles(t *testing.T, dir string, files map[string]string) {
-	t.Helper()
-	for name, text := range files {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 func geodnsCommand(t *testing.T, d *data, dir string, addr netip.AddrPort, threads int) *exec.Cmd {
@@ -181,8 +130,8 @@ func geodnsServing(t *testing.T, bin string, d *data, dir string, addr netip.Add
 		rules = append(rules, fmt.Sprintf("      - {country: [%s], use: %s}\n", s.country, s.name))
 		weights = append(weights, fmt.Sprintf("%s: %d", s.name, s.weight))
 	}
-	writeFiles(t, dir, d.zoneFiles("zones/", ".zone", "geo 30 STEER geo\nweighted 30 STEER weighted\n"))
-	writeFiles(t, dir, map[string]string{
+	servertest.WriteFiles(t, dir, d.zoneFiles("zones/", ".zone", "geo 30 STEER geo\nweighted 30 STEER weighted\n"))
+	servertest.WriteFiles(t, dir, map[string]string{
 		"zones/steering.yaml": "sites:\n" + strings.Join(defs, "") +
 			"policies:\n  geo:\n    geo:\n" + strings.Join(rules, "") + "      - {use: fra}\n" +
 			"  weighted: {weighted: {" + strings.Join(weights, ", ") + "}}\n",
@@ -206,8 +155,8 @@ func gdnsdCommand(t *testing.T, d *data, dir string, addr netip.AddrPort, thread
 		fmt.Fprintf(&dcs, "%s => %v, ", s.name, s.addr)
 		fmt.Fprintf(&weights, "%s = [%v, %d], ", s.name, s.addr, s.weight)
 	}
-	writeFiles(t, dir, d.zoneFiles("zones/", "", "geo 30 DYNA geoip!geo\nweighted 30 DYNA weighted!weighted\n"))
-	writeFiles(t, dir, map[string]string{
+	servertest.WriteFiles(t, dir, d.zoneFiles("zones/", "", "geo 30 DYNA geoip!geo\nweighted 30 DYNA weighted!weighted\n"))
+	servertest.WriteFiles(t, dir, map[string]string{
 		"geoip/nets": nets.String(),
 		"config": fmt.Sprintf(`options => {
   listen => %v, udp_threads = %d, tcp_threads = 1, run_dir = %[3]s/run, state_dir = %[3]s/state
@@ -227,8 +176,8 @@ plugins => {
 }
 
 func knotCommand(t *testing.T, d *data, dir string, addr netip.AddrPort, threads int) *exec.Cmd {
-	writeFiles(t, dir, d.zoneFiles("", ".zone", ""))
-	writeFiles(t, dir, map[string]string{
+	servertest.WriteFiles(t, dir, d.zoneFiles("", ".zone", ""))
+	servertest.WriteFiles(t, dir, map[string]string{
 		"knot.conf": fmt.Sprintf(`server:
     rundir: %[1]s
     listen: %[2]v@%[3]d
@@ -251,8 +200,8 @@ zone:
 }
 
 func nsdCommand(t *testing.T, d *data, dir string, addr netip.AddrPort, threads int) *exec.Cmd {
-	writeFiles(t, dir, d.zoneFiles("", ".zone", ""))
-	writeFiles(t, dir, map[string]string{
+	servertest.WriteFiles(t, dir, d.zoneFiles("", ".zone", ""))
+	servertest.WriteFiles(t, dir, map[string]string{
 		"nsd.conf": fmt.Sprintf(`server:
     database: ""
     server-count: %d

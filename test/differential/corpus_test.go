@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/geodns-vipd/geodns/test/servertest"
 )
 
 var update = flag.Bool("update", false, "rewrite the replies in testdata/replies")
@@ -145,6 +147,7 @@ func corpus(t *testing.T) []*world {
 // installed returns the other servers that there are.
 func installed(t *testing.T) (found []peer) {
 	t.Helper()
+	servertest.FindPrograms(t)
 	for _, p := range peers {
 		if _, err := exec.LookPath(p.program); err != nil {
 			t.Logf("%s is not installed; `make test` installs it", p.program)

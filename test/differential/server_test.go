@@ -1,20 +1,18 @@
 package differential
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/miekg/dns"
 
-	"github.com/geodns-vipd/geodns/internal/porttest"
+	"github.com/geodns-vipd/geodns/test/servertest"
 )
 
 // zoneText is a zone to be served. The file of a name such as "." or "0/25.x" is
@@ -187,7 +185,7 @@ func prepare(t *testing.T, zones []zoneText) (dir string, port int) {
 	for i, z := range zones {
 		write(t, filepath.Join(dir, zoneFile(i)), z.text)
 	}
-	return dir, porttest.Free(t)
+	return dir, int(servertest.FreeAddr(t).Port())
 }
 
 func write(t *testing.T, path, text string) {
@@ -197,46 +195,15 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// run starts a program in a process group of its own, since NSD has several
-// processes, and ends the group with the test. It waits until the port answers.
+// run starts a program, waits until its port answers, and ends it with the test.
 func run(t *testing.T, name string, port int, program string, args ...string) server {
 	t.Helper()
-	var log bytes.Buffer
-	cmd := exec.Command(program, args...)
-	cmd.Stdout, cmd.Stderr = &log, &log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	exited := make(chan struct{})
-	go func() {
-		_ = cmd.Wait()
-		close(exited)
-	}()
-	stop := sync.OnceFunc(func() {
-		_ = syscall.Kill(cmd.Process.Pid, syscall.SIGTERM)
-		select {
-		case <-exited:
-		case <-time.After(3 * time.Second):
-		}
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		<-exited
-	})
-	t.Cleanup(stop)
 	s := server{name, fmt.Sprintf("127.0.0.1:%d", port)}
 	q := new(dns.Msg)
 	q.SetQuestion("nothing.invalid.", dns.TypeSOA)
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		select {
-		case <-exited:
-			t.Fatalf("%s ended:\n%s", name, log.String())
-		default:
-		}
-		if _, err := dns.Exchange(q, s.addr); err == nil {
-			return s
-		}
-	}
-	stop()
-	t.Fatalf("%s does not answer at %s:\n%s", name, s.addr, log.String())
+	servertest.Start(t, name, exec.Command(program, args...)).Await(t, 20*time.Second, func() bool {
+		_, err := dns.Exchange(q, s.addr)
+		return err == nil
+	})
 	return s
 }

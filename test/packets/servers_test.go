@@ -1,21 +1,18 @@
 package packets
 
 import (
-	"bytes"
 	"encoding/hex"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/geodns-vipd/geodns/internal/porttest"
+	"github.com/geodns-vipd/geodns/test/servertest"
 )
 
 // identity is what every server tells as its NSID, and secret is what all of
@@ -28,7 +25,7 @@ var secret = [16]byte([]byte("sixteen octets!!"))
 type server struct {
 	name string
 	addr string // UDP and TCP
-	log  bytes.Buffer
+	*servertest.Process
 }
 
 // starters write the files of each server into dir and return the command that
@@ -47,8 +44,7 @@ var starters = []struct {
 // startServers starts all servers that are installed.
 func startServers(t *testing.T) []*server {
 	t.Helper()
-	// Debian puts name servers where an ordinary user's PATH does not look.
-	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")
+	servertest.FindPrograms(t)
 	var out []*server
 	for _, s := range starters {
 		if s.program != "" {
@@ -70,59 +66,20 @@ func startServers(t *testing.T) []*server {
 // await waits until a server answers.
 func await(t *testing.T, s *server) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !answersAt(s.addr); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s does not answer at %v:\n%s", s.name, s.addr, s.log.Bytes())
-		}
-	}
+	s.Await(t, 20*time.Second, func() bool { return answersAt(s.addr) })
 }
 
 // start starts a process that is ended with the test.
 func start(t *testing.T, name, addr string, cmd *exec.Cmd) *server {
 	t.Helper()
-	s := &server{name: name, addr: addr}
-	cmd.Stdout, cmd.Stderr = &s.log, &s.log
-	// A group of its own, so that its children can be ended with it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = time.Second
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		cmd.Wait()
-		close(ended)
-	}()
-	t.Cleanup(func() {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
-		select {
-		case <-ended:
-		case <-time.After(5 * time.Second):
-			syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-			<-ended
-		}
-	})
-	return s
+	return &server{name, addr, servertest.Start(t, name, cmd)}
 }
 
-// freePort returns a port of the loopback interface that is the test's own.
+// freePort returns a port of the loopback interface that is free.
 func freePort(t *testing.T) (host, port string) {
 	t.Helper()
-	return "127.0.0.1", strconv.Itoa(porttest.Free(t))
-}
-
-// write writes files, by name, below dir.
-func write(t *testing.T, dir string, files map[string]string) {
-	t.Helper()
-	for name, text := range files {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	host, port, _ = net.SplitHostPort(servertest.FreeAddr(t).String())
+	return host, port
 }
 
 // zoneText is the zone that all servers serve.
@@ -197,7 +154,7 @@ func geodnsWith(t *testing.T, dir, host, port, settings string) *exec.Cmd {
 	if err := buildGeodns(); err != nil {
 		t.Fatalf("building geodns: %v", err)
 	}
-	write(t, dir, map[string]string{
+	servertest.WriteFiles(t, dir, map[string]string{
 		"zones/example.com.zone": fullZone(true),
 		"zones/example.net.zone": "@ 300 SOA ns1.example.com. hostmaster.example.com. 1 3600 600 604800 60\n@ 300 NS ns1.example.com.\nwww 300 A 192.0.2.90\nsteered 30 STEER west\n",
 		"zones/steering.yaml": "sites:\n  fra: {addresses: [192.0.2.10]}\n  iad: {addresses: [192.0.2.11]}\n" +
@@ -217,7 +174,7 @@ www A 192.0.2.90
 `
 
 func namedCommand(t *testing.T, dir, host, port string) *exec.Cmd {
-	write(t, dir, map[string]string{
+	servertest.WriteFiles(t, dir, map[string]string{
 		"example.com": fullZone(true), "example.net": netZone,
 		"named.conf": fmt.Sprintf(`options {
 	directory %[1]q;
@@ -236,7 +193,7 @@ zone "example.net" { type primary; file "example.net"; };
 }
 
 func nsdCommand(t *testing.T, dir, host, port string) *exec.Cmd {
-	write(t, dir, map[string]string{
+	servertest.WriteFiles(t, dir, map[string]string{
 		"example.com": fullZone(true), "example.net": netZone,
 		"nsd.conf": fmt.Sprintf(`server:
     database: ""
@@ -270,7 +227,7 @@ zone:
 }
 
 func knotCommand(t *testing.T, dir, host, port string) *exec.Cmd {
-	write(t, dir, map[string]string{
+	servertest.WriteFiles(t, dir, map[string]string{
 		"example.com": fullZone(true), "example.net": netZone,
 		"knot.conf": fmt.Sprintf(`server:
     rundir: %[1]s
@@ -305,7 +262,7 @@ zone:
 }
 
 func gdnsdCommand(t *testing.T, dir, host, port string) *exec.Cmd {
-	write(t, dir, map[string]string{
+	servertest.WriteFiles(t, dir, map[string]string{
 		"zones/example.com": fullZone(false), "zones/example.net": netZone,
 		"config": fmt.Sprintf(`options => {
   listen => %[2]s:%[3]s, udp_threads = 1, tcp_threads = 1, run_dir = %[1]s/run, state_dir = %[1]s/state
