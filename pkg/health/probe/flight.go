@@ -172,11 +172,11 @@ func (f *flight) established(events uint32) bool {
 }
 
 // connectedToItself reports whether the local port and the one connected to
-// are by chance the same one, which would look like a target that is up.
+// are by chance the same one, which would look like a target that is up. Most
+// targets have a port that the system never hands out, and are not asked about.
 func (f *flight) connectedToItself() bool {
-	const lowest = 1024 // of the ports that a system hands out
 	port := f.port()
-	if port < lowest {
+	if port < f.l.lowPort || port > f.l.highPort {
 		return false
 	}
 	sa, err := unix.Getsockname(f.fd)

@@ -39,6 +39,8 @@ type Loop struct {
 	poll int // epoll
 	bell int // eventfd: something is in pending
 
+	lowPort, highPort uint16 // between which local ports are handed out
+
 	mu      sync.Mutex
 	pending []Job     // handed in, not begun
 	strays  []Outcome // of probes made aside
@@ -86,8 +88,9 @@ func NewLoop() (*Loop, error) {
 		unix.Close(bell)
 		return nil, os.NewSyscallError("epoll_ctl", err)
 	}
+	low, high := localPorts()
 	return &Loop{
-		poll: poll, bell: bell,
+		poll: poll, bell: bell, lowPort: low, highPort: high,
 		scratch: newScratch(), in: make([]byte, readSize), events: make([]unix.EpollEvent, 256),
 	}, nil
 }
