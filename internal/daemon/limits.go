@@ -41,7 +41,7 @@ func LimitMemory() int64 {
 
 // garbageShare is how much garbage may gather until it is collected, in percent of
 // what is in use.
-const garbageShare = 25
+const garbageShare = 20
 
 // KeepSmall has Go's collector run more often than by default, unless GOGC is in
 // the environment. It is for a process that makes little garbage and keeps
