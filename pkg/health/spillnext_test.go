@@ -1,6 +1,10 @@
 package health
 
-import "testing"
+import (
+	"slices"
+	"testing"
+	"time"
+)
 
 // The first report alone makes the board act: nothing else has to happen.
 func TestTheFirstReportIsActedUpon(t *testing.T) {
@@ -20,4 +24,27 @@ func TestTheFirstReportIsActedUpon(t *testing.T) {
 		}
 	}
 	t.Fatalf("a keeps %v", w.share("a"))
+}
+
+// What sites refuse outlives a restart, or those whom they have would be pushed
+// on to them again.
+func TestRefusalsAreKept(t *testing.T) {
+	w := newTown(100, "a", "b", "c")
+	w.demand["a"], w.demand["b"], w.demand["c"] = 150, 85, 10
+	w.seen = w.offered()
+	w.run(5 * time.Minute)
+	before := w.b.Snapshot(w.subjects, w.now).Refusals()
+	if len(before) == 0 {
+		t.Fatal("nobody refuses anything")
+	}
+	saved, err := DecodeSaved(w.b.Save(w.now).Encode())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := NewBoard(nil)
+	again.SetRules(w.b.rules)
+	again.Restore(saved, w.now)
+	if after := again.Snapshot(w.subjects, w.now).Refusals(); !slices.Equal(after, before) {
+		t.Errorf("refused before %v, after the restart %v", before, after)
+	}
 }
