@@ -124,7 +124,8 @@ func (a *attempt) cause2(err error) error {
 		return a.ctx.Err()
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return io.ErrUnexpectedEOF
-	case strings.Contains(text, "malformed HTTP"), strings.Contains(text, "frame"), strings.Contains(text, "server sent"):
+	case strings.Contains(text, "malformed HTTP"), strings.Contains(text, "frame"), strings.Contains(text, "server sent"),
+		strings.Contains(text, "could not be established"): // what is no frame had come before the request was made
 		return errNoHTTP2
 	}
 	return err

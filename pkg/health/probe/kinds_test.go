@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -96,6 +97,20 @@ func TestExpiryWarnsAndFails(t *testing.T) {
 	p := newHTTP(t, HTTPConfig{Scheme: "https", Port: old, TLS: TLSConfig{Insecure: true, Min: tls.VersionTLS13}})
 	if r := probeWithin(t, p, loop4, enough); r.Err == "" || !strings.Contains(r.Err, "version") {
 		t.Errorf("TLS 1.2 where 1.3 is wanted: %s", resultText(r))
+	}
+}
+
+// What a server that speaks something else sends is read before or after the
+// request goes out, as it happens: it is the same fault.
+func TestFaultsOfHTTP2AreNamedAlike(t *testing.T) {
+	a := &attempt{ctx: t.Context()}
+	for _, text := range []string{
+		"http2: client conn could not be established", "http2: frame too large", `malformed HTTP response "garbage"`,
+		"http2: server sent GOAWAY and closed the connection; LastStreamID=1, ErrCode=PROTOCOL_ERROR",
+	} {
+		if got := a.cause2(errors.New(text)); got != errNoHTTP2 {
+			t.Errorf("%s: taken for %v", text, got)
+		}
 	}
 }
 
