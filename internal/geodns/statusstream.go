@@ -46,7 +46,7 @@ func (q *statusQuery) wants(st *SiteStatus) bool {
 }
 
 // statusStep is how many sites are looked at at a time: nothing else is decided
-// meanwhile. Beyond statusWide sites the JSON is not indented, which is half of
+// meanwhile. Beyond statusWide sites the JSON is not indented, which would double
 // its size.
 const (
 	statusStep = 256

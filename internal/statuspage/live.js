@@ -20,9 +20,7 @@ async function poll() {
   clearTimeout(timer);
   const began = Date.now();
   try {
-    // Of very many sites few are drawn: their last probes are not worth half of the reply.
-    const many = status && (status.sites || []).length > 500;
-    const [s, p] = await Promise.all([get('/api/v1/status' + (many ? '?recent=0' : '')), get('/api/v1/policies')]);
+    const [s, p] = await Promise.all([get('/api/v1/status'), get('/api/v1/policies')]);
     status = s;
     policies = p.policies;
     left = p.left;
