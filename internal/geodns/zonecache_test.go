@@ -183,8 +183,9 @@ func TestReloadOfOneZoneCostsThatZone(t *testing.T) {
 			}
 		}
 		t.Logf("%s: first load %v of CPU, one small zone changed %v", folder, all, least)
-		if least > 50*time.Millisecond {
-			t.Errorf("%s: a small change costs %v of CPU", folder, least)
+		// Against the first load, which a slow or shared machine stretches alike.
+		if least > max(50*time.Millisecond, all/3) {
+			t.Errorf("%s: a small change costs %v of CPU, all of it %v", folder, least, all)
 		}
 	}
 }

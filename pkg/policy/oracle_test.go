@@ -50,12 +50,12 @@ type child struct {
 
 func (o oracle) pick(spec *Spec) oracleResult {
 	root := child{spec, around{guard: noGuard}}
-	isUp, strict := o.up(root)
-	if isUp {
+	if isUp, _ := o.up(root); isUp {
 		return o.spillOver(root)
 	}
 	o.allThatWorks = true
-	if isUp, strict = o.up(root); isUp {
+	isUp, strict := o.up(root)
+	if isUp {
 		return o.result(root, false)
 	}
 	switch spec.AllDown {
