@@ -98,7 +98,7 @@ func (c *checker) setSeries(watches []target) []int32 {
 // startEvery is how far apart starts of probes are at least. Probes that would
 // start in between start together: it spares a wake-up for each where there
 // are thousands a second.
-const startEvery = 5 * time.Millisecond
+const startEvery = 10 * time.Millisecond
 
 // arm sets the timer to the next start, or to when something is to be
 // published.

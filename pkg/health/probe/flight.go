@@ -78,7 +78,7 @@ func (f *flight) connect(port uint16) error {
 			return err
 		}
 	}
-	if err := unix.Connect(fd, tcpSockaddr(netip.AddrPortFrom(f.a.addr, port))); err != nil && err != unix.EINPROGRESS {
+	if err := startConnect(fd, netip.AddrPortFrom(f.a.addr, port)); err != nil {
 		return err
 	}
 	f.l.admit(f)
@@ -86,7 +86,7 @@ func (f *flight) connect(port uint16) error {
 		Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&(1<<32-1),
 		Fd:     int32(fd), Pad: int32(f.mark),
 	}
-	return unix.EpollCtl(f.l.poll, unix.EPOLL_CTL_ADD, fd, &ev)
+	return addToPoll(f.l.poll, fd, &ev)
 }
 
 // admit gives f its place and mark.
@@ -224,9 +224,9 @@ func (f *flight) greet() (done bool) {
 // send sends as much as goes now.
 func (f *flight) send() error {
 	for len(f.out) > 0 {
-		n, err := unix.Write(f.fd, f.out)
+		n, err := writeNow(f.fd, f.out)
 		switch err {
-		case nil:
+		case 0:
 			f.out = f.out[n:]
 		case unix.EINTR:
 		case unix.EAGAIN:
@@ -244,13 +244,13 @@ func (f *flight) send() error {
 func (f *flight) receive(events uint32) {
 	gone := events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
 	for {
-		n, err := unix.Read(f.fd, f.l.in)
+		n, err := readNow(f.fd, f.l.in)
 		switch {
 		case err == unix.EINTR:
 			continue
 		case err == unix.EAGAIN:
 			return
-		case err != nil:
+		case err != 0:
 			f.close(err)
 			return
 		case n == 0:
@@ -349,7 +349,7 @@ func (f *flight) leave() {
 		if f.fd < len(f.l.flights) && f.l.flights[f.fd] == f {
 			f.l.flights[f.fd] = nil
 		}
-		unix.Close(f.fd) // which also takes it out of the poll
+		closeNow(f.fd) // which also takes it out of the poll
 		f.fd = -1
 	}
 }

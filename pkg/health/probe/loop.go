@@ -59,6 +59,8 @@ type Loop struct {
 	events   []unix.EpollEvent
 	aside    sync.WaitGroup
 	lastMark uint32
+	busy     bool      // events come often
+	awoken   time.Time // when await returned last
 }
 
 const (
@@ -189,11 +191,11 @@ func (l *Loop) land() {
 func (l *Loop) turn() error {
 	wait := l.patience(time.Now())
 	for {
-		n, err := unix.EpollWait(l.poll, l.events, wait)
+		n, err := l.await(wait)
 		if err == unix.EINTR {
 			return nil
 		}
-		if err != nil {
+		if err != 0 {
 			return os.NewSyscallError("epoll_wait", err)
 		}
 		for _, ev := range l.events[:n] {
