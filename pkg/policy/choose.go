@@ -48,7 +48,7 @@ type origin struct {
 // once; of more than the node's max a uniform random subset is left.
 func (w *walk) chooseAll(n *node) {
 	out := w.out
-	out.several = true
+	out.several, w.varies = true, true
 	begin := len(out.Addrs)
 	for i := range n.kids {
 		if w.judged[n.kids[i].node].verdict == up {
@@ -110,12 +110,18 @@ func (w *walk) finish() {
 	if out.several {
 		out.dropSites(w.p.sites.Len())
 	}
-	if len(out.Addrs) == 0 {
+	w.remember()
+	out.complete(w.in.Draw)
+}
+
+// complete settles the action, and rotates the addresses.
+func (c *Choice) complete(draw Draw) {
+	if len(c.Addrs) == 0 {
 		return
 	}
-	out.Action = Addresses
-	if n := uint64(len(out.Addrs)); n > 1 {
-		rotate(out.Addrs, int(w.in.Draw.Uint64N(n)))
+	c.Action = Addresses
+	if n := uint64(len(c.Addrs)); n > 1 {
+		rotate(c.Addrs, int(draw.Uint64N(n)))
 	}
 }
 

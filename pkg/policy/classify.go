@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/binary"
+	"net/netip"
 
 	"github.com/geodns-vipd/geodns/pkg/geo"
 )
@@ -23,14 +24,13 @@ type classing struct {
 	kinds   []class // the different sets of rules that match anybody, each with the orders of one of those
 }
 
-// lookup returns the class of a client and the length of the prefix of its
-// address that lies in the class.
-func (c *classing) lookup(p *Policy, in *Input) (of *class, bits uint8) {
-	n := c.noPlace
-	if c.table != nil && in.Client.IsValid() {
-		n, bits = c.table.Lookup(in.Client)
+// lookup returns the number of the class of a client and the length of the
+// prefix of its address that lies in the class.
+func (c *classing) lookup(client netip.Addr) (n uint32, bits uint8) {
+	if c.table != nil && client.IsValid() {
+		return c.table.Lookup(client)
 	}
-	return &c.classes[n], bits
+	return c.noPlace, 0
 }
 
 // classify gives every address its class: rules and orders that lead to the

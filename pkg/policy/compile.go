@@ -21,6 +21,7 @@ type Policy struct {
 	near    []near
 	guards  []string    // names of the policies that have them, by number
 	targets []health.ID // that an operator may override, each once
+	salt    uint32      // keeps the places in a memo apart from those of other policies
 
 	plain classing
 	fine  *classing // used while a target is overridden; nil: the plain one will do
@@ -147,6 +148,7 @@ func (c *Compiler) Compile(spec *Spec) (*Policy, diag.List) {
 	}
 	b.p.nodes, b.p.targets = slices.Clip(slices.Clone(b.p.nodes)), slices.Clip(slices.Clone(b.p.targets))
 	c.classify(b.p)
+	b.p.salt = uint32(len(c.compiled)) * 101 // a prime: neighbours have different places
 	c.compiled = append(c.compiled, b.p)
 	return b.p, b.diags
 }

@@ -16,6 +16,9 @@ func (w *walk) draw(at int32) int {
 	case count == 1:
 		w.traceDraw(n, zero, sum, last)
 		return last
+	}
+	w.varies = true
+	switch {
 	case n.spec.Sticky:
 		return w.stick(n, zero)
 	case w.forks != nil:

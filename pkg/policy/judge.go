@@ -41,6 +41,9 @@ type walk struct {
 	forks   *forks   // of Odds: decides in place of draws among weighted targets
 	reached []bool   // of Unreached: by rule
 	settled *settled // what is remembered of sites; nil: nothing
+
+	memo   *remembered // for the choice; nil: it is not to be remembered
+	varies bool        // it may be another one for the next client of the class
 }
 
 // lastResort reports whether the manner is one in which all counts as up.
@@ -86,6 +89,7 @@ func (w *walk) judge(at int32) verdict {
 	var j judgment
 	switch n.kind {
 	case KindSite:
+		w.varies = true // it is not settled
 		j = w.judgeSite(n, w.p.sites.At(n.site))
 	case KindFailover, KindNearest:
 		j = w.judgeFirst(n)
@@ -166,6 +170,7 @@ func (w *walk) judgeFirst(n *node) judgment {
 // trickles reports whether the client is one of those that a failover node
 // sends to its second choice.
 func (w *walk) trickles(n *node) bool {
+	w.varies = w.varies || n.trickle > 0
 	return n.trickle > 0 && !w.lastResort() && w.place16(forTrickle, n.name) < n.trickle
 }
 

@@ -72,7 +72,8 @@ func (p *Policy) Odds(family Family, snap *health.Snapshot) *Odds {
 // Of returns the outlook of a client. It must not be changed.
 func (o *Odds) Of(client netip.Addr) *Outlook {
 	o.in.Client = client
-	of, _ := o.by.lookup(o.p, &o.in)
+	n, _ := o.by.lookup(client)
+	of := &o.by.classes[n]
 	if known := o.known[of]; known != nil {
 		return known
 	}

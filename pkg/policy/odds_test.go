@@ -30,6 +30,9 @@ func frequencies(p *Policy, in Input, n int) (parts map[int32]float64, last floa
 			for _, f := range out.from {
 				served = append(served, f.site)
 			}
+			if len(out.from) == 0 { // recalled
+				served = out.Sites
+			}
 		case out.Action == NoData && len(out.Sites) > 0:
 			served = out.Sites
 		}

@@ -91,7 +91,7 @@ type Choice struct {
 	Horizon    uint16       // seconds for which no check can change the choice, as health.Entry has it
 
 	judged  []judgment // scratch, by node
-	from    []origin   // of Addrs, before they are rotated
+	from    []origin   // of Addrs, before they are rotated; empty if they were remembered
 	several bool       // an all policy was chosen from
 	seen    []uint32   // scratch: numbers that are in the set that stamp names
 	stamp   uint32
@@ -112,18 +112,30 @@ type judgment struct {
 // out was used before. in.Draw is asked only where two or more targets or
 // addresses are to be drawn from.
 func (p *Policy) Pick(in *Input, out *Choice) {
-	w := walk{p: p, in: in, out: out}
-	var bits uint8
-	div := &p.plain
-	if !out.settled.of(in.Health, p.sites).calm {
+	s, div := out.settled.of(in.Health, p.sites), &p.plain
+	if !s.calm {
 		div = p.division(in.Health)
 	}
-	w.class, bits = div.lookup(p, in)
+	n, bits := div.lookup(in.Client)
+	w := walk{p: p, in: in, out: out, class: &div.classes[n]}
 	if in.Trace != nil {
 		w.trace(bits)
 		return
 	}
+	if s.memo != nil && s.steady && !p.draws() {
+		w.memo = s.memo.place(p, n, in.Family)
+		if out.recall(w.memo, w.class, bits, in) {
+			return
+		}
+	}
 	w.pick(bits)
+}
+
+// draws reports whether a choice is mostly drawn, so that it is not worth
+// looking whether it was remembered.
+func (p *Policy) draws() bool {
+	k := p.nodes[0].kind
+	return k == KindWeighted || k == KindAll
 }
 
 // division returns the classes of clients that count in a state of health.

@@ -14,6 +14,10 @@ type settled struct {
 	sites *Sites
 	calm  bool         // no target of a named policy is overridden
 	by    [3][]posture // by family, then by site
+
+	steady bool  // calm, and no site sends clients on for want of capacity
+	asked  int   // how often, up to memoAfter
+	memo   *memo // nil: it is not worth one yet
 }
 
 // posture is how a site stands.
@@ -36,9 +40,15 @@ const (
 // of returns s for a snapshot and sites. It forgets what it knew of others.
 func (s *settled) of(snap *health.Snapshot, sites *Sites) *settled {
 	if s.snap == snap && s.sites == sites {
+		if s.memo == nil {
+			s.count()
+		}
 		return s
 	}
 	s.snap, s.sites = snap, sites
+	if s.memo != nil {
+		clear(s.memo[:]) // which also lets go of policies that are gone
+	}
 	for f := range s.by {
 		if cap(s.by[f]) < sites.Len() {
 			s.by[f] = make([]posture, sites.Len())
@@ -52,7 +62,15 @@ func (s *settled) of(snap *health.Snapshot, sites *Sites) *settled {
 		e := snap.At(id)
 		s.calm = s.calm && ordinary(e) && e.Horizon == health.NoHorizon
 	}
+	s.steady = s.calm && !snap.Spilling()
 	return s
+}
+
+// count makes the memo once it is worth it.
+func (s *settled) count() {
+	if s.asked++; s.asked >= memoAfter {
+		s.memo = new(memo)
+	}
 }
 
 // at returns how a site stands.
