@@ -104,6 +104,26 @@ func printFailovers(w io.Writer, list []geodns.Failover) {
 	if rows > failoversShown {
 		fmt.Fprintf(w, "and %d more names, none slower: see --json\n", rows-failoversShown)
 	}
+	printGuards(w, list)
+}
+
+// printGuards notes each guard that may keep a dead site in, once.
+func printGuards(w io.Writer, list []geodns.Failover) {
+	told := map[string]bool{}
+	for i := range list {
+		for _, g := range list[i].Guards {
+			note := g.String()
+			if told[note] {
+				continue
+			}
+			if told[note] = true; len(told) <= failoversShown {
+				fmt.Fprintf(w, "note: %s\n", note)
+			}
+		}
+	}
+	if left := len(told) - failoversShown; left > 0 {
+		fmt.Fprintf(w, "and %d more guards: see --json\n", left)
+	}
 }
 
 // shortened cuts the text of a policy in place.

@@ -57,19 +57,27 @@ func (s slowest) sum(steer *zone.Steer) string {
 }
 
 // checkBudgets reports whether every policy that a record comes to keeps its
-// budget.
-func (g *generation) checkBudgets(steer *zone.Steer, root *policy.Spec, list *diag.List) bool {
+// budget. A guard that takes out no site at all makes any budget impossible;
+// with one that takes out some it holds for those, since a guard that speaks is
+// not the failure of one site.
+func (g *generation) checkBudgets(steer *zone.Steer, root *policy.Policy, list *diag.List) bool {
 	ok := true
-	for spec := range nodes(root) {
+	for spec := range nodes(root.Spec()) {
 		if spec.Budget == 0 {
 			continue
 		}
 		worst := g.slowestOf(spec)
+		guard, frozen := g.frozen(root, spec)
 		switch {
 		case worst.site == "":
 		case !worst.watched:
 			list.Errorf(steer.Pos, "a check of site "+worst.site+", or no budget",
 				"clients of %s never avoid a dead %s, and the budget of policy %s is %v", steer.Owner, worst.site, spec, spec.Budget)
+			ok = false
+		case frozen:
+			list.Errorf(steer.Pos, "a guard that lets a site be out, or no budget",
+				"clients of %s are sent to a dead %s until a person acts, since the guard of policy %s %s, and the budget of policy %s is %v",
+				steer.Owner, guard.site, guard.Policy, guard.lets(), spec, spec.Budget)
 			ok = false
 		case worst.within(steer) > spec.Budget:
 			list.Errorf(steer.Pos, "a shorter TTL, interval or timeout, or a smaller fall",
@@ -86,7 +94,7 @@ func (g *generation) checkBudgets(steer *zone.Steer, root *policy.Spec, list *di
 type Failover struct {
 	Names    []string `json:"names"`
 	Policy   string   `json:"policy"`
-	Seconds  *float64 `json:"seconds"`  // null: never
+	Seconds  *float64 `json:"seconds"`  // null: never, or not until a person acts
 	Site     string   `json:"site"`     // the slowest
 	Check    string   `json:"check"`    // its slowest; "" if it has none
 	Timeout  float64  `json:"timeout"`  // seconds
@@ -95,6 +103,9 @@ type Failover struct {
 	Stands   float64  `json:"stands"`   // seconds for which an old report stands
 	TTL      uint32   `json:"ttl"`      // seconds
 	Budget   float64  `json:"budget"`   // seconds; 0: none
+
+	// Guards may keep a dead site in, until a person acts.
+	Guards []Guarding `json:"guards"`
 
 	within time.Duration
 	sum    string
@@ -110,10 +121,13 @@ func (f *Failover) Within() string {
 
 // Why says what the time is made of.
 func (f *Failover) Why() string {
-	if f.Seconds == nil {
+	switch {
+	case f.Seconds != nil:
+		return f.Site + ": " + f.sum
+	case f.Check == "":
 		return f.Site + ": no check"
 	}
-	return f.Site + ": " + f.sum
+	return f.Site + ": its guard keeps it in"
 }
 
 // Failovers returns the times of all steered names, the longest first; none if
@@ -136,7 +150,7 @@ func (l *Loaded) Failovers() []Failover {
 			if !met {
 				n = len(out)
 				at[key] = n
-				out = append(out, newFailover(l.slowest(p.Spec()), s, p.Spec()))
+				out = append(out, l.failover(s, p))
 			}
 			out[n].Names = append(out[n].Names, s.Owner.String())
 		}
@@ -151,17 +165,4 @@ func (l *Loaded) Failovers() []Failover {
 		return cmp.Or(cmp.Compare(b.within, a.within), strings.Compare(a.Names[0], b.Names[0]))
 	})
 	return out
-}
-
-func newFailover(worst slowest, s *zone.Steer, spec *policy.Spec) Failover {
-	f := Failover{Policy: spec.String(), Site: worst.site, TTL: s.TTL, Budget: spec.Budget.Seconds()}
-	if !worst.watched {
-		return f
-	}
-	d := worst.found
-	f.within, f.sum = worst.within(s), worst.sum(s)
-	seconds := f.within.Seconds()
-	f.Seconds, f.Check, f.Fall = &seconds, d.Check, d.Verdicts()
-	f.Timeout, f.Interval, f.Stands = d.Spec.Timeout.Seconds(), d.Spec.Interval.Seconds(), d.Stands.Seconds()
-	return f
 }

@@ -105,7 +105,7 @@ func (g *generation) bind(z *cachedZone, list *diag.List) *answer.Zone {
 			complete = checkAlias(z.zone, s, p.Spec(), g.records, g.sites, list) && complete
 		}
 		warnUnused(z.zone, s, p.Spec(), carried, &own)
-		complete = g.checkBudgets(s, p.Spec(), list) && complete
+		complete = g.checkBudgets(s, p, list) && complete
 	}
 	*list = append(*list, own...)
 	if complete {

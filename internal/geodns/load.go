@@ -37,9 +37,9 @@ type Loaded struct {
 	bound     []*answer.Zone // in the order of Zones
 	targets   []target
 	guards    []health.Guard
-	followers followers                  // who takes the clients of a site
-	slowest   func(*policy.Spec) slowest // the site of a policy whose failure is known last; for one goroutine
-	fresh     int                        // zones that were read, not kept from the load before
+	followers followers                                  // who takes the clients of a site
+	failover  func(*zone.Steer, *policy.Policy) Failover // of one record; for one goroutine
+	fresh     int                                        // zones that were read, not kept from the load before
 }
 
 // Load reads and checks all files of a configuration. The result is nil if
@@ -120,7 +120,7 @@ func (l *loader) load(cfg config.Geodns) (*Loaded, diag.List) {
 			out.followers = followersOf(g.compiler, g.sites)
 		}
 	}
-	out.slowest = g.slowestOf
+	out.failover = g.failover
 	list.Sort()
 	l.mu.Lock()
 	l.watched = out.Watched

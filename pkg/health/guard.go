@@ -23,8 +23,8 @@ type Guard struct {
 	MaxRemoved int // percent of the sites that may be out; 100: no bound
 }
 
-// allowed returns how many of n sites may be out.
-func (g Guard) allowed(n int) int {
+// Allowed returns how many of n sites may be out.
+func (g Guard) Allowed(n int) int {
 	return max(0, min(n-g.MinSites, n*g.MaxRemoved/100))
 }
 
@@ -105,7 +105,7 @@ func (b *Board) standings(g Guard, addrs map[string][]Subject, now time.Time) []
 		slices.SortStableFunc(st.out, func(a, b out) int {
 			return cmp.Or(a.rank()-b.rank(), a.since.Compare(b.since), strings.Compare(a.site, b.site))
 		})
-		st.allowed = g.allowed(st.sites)
+		st.allowed = g.Allowed(st.sites)
 		all = append(all, st)
 	}
 	return all

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -52,6 +53,38 @@ func (c *Compiler) SetGuard(g *GuardSpec) { c.guard = g }
 // missing.
 func (c *Compiler) Guards() []Guard {
 	return slices.DeleteFunc(slices.Clone(c.guards), func(g Guard) bool { return g.Policy == "" })
+}
+
+// Guarded is a guard with those of its sites that stand below some policy.
+type Guarded struct {
+	Guard
+	Below []int32 // indices into Sites, each once, ascending
+}
+
+// GuardedBelow returns the guards that stand over sites below spec, a policy
+// within the tree of p, which this compiler has compiled. Those around spec
+// count as well as those within it.
+func (c *Compiler) GuardedBelow(p *Policy, spec *Spec) []Guarded {
+	below := map[int32][]int32{}
+	var walk func(at int32, within bool)
+	walk = func(at int32, within bool) {
+		n := &p.nodes[at]
+		within = within || n.spec == spec
+		if n.kind == KindSite && within && n.guard != noGuard {
+			below[n.guard] = append(below[n.guard], n.site)
+		}
+		for i := range n.kids {
+			walk(n.kids[i].node, within)
+		}
+	}
+	walk(0, false)
+	var out []Guarded
+	for _, number := range slices.Sorted(maps.Keys(below)) {
+		sites := below[number]
+		slices.Sort(sites)
+		out = append(out, Guarded{c.guards[number], slices.Compact(sites)})
+	}
+	return out
 }
 
 // retainGuards forgets the guards that no compiled policy has.
