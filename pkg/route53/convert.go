@@ -35,6 +35,7 @@ func (in *Input) Convert() Converted {
 		return Converted{Left: c.left}
 	}
 	c.sortOwners()
+	c.warnOfPrivateZones()
 	c.readChecks()
 	for _, z := range c.zones {
 		for _, o := range z.owners {
@@ -150,7 +151,7 @@ func (c *converter) values(rs *recordSet) (data []string, ttl uint32, ok bool) {
 	for range maxAliases {
 		if rs.AliasTarget == nil {
 			for _, r := range rs.ResourceRecords {
-				data = append(data, r.Value)
+				data = append(data, masterData(rs.Type, r.Value))
 			}
 			return data, rs.TTL, len(data) > 0
 		}

@@ -16,6 +16,7 @@ type Input struct {
 	records []recordSet
 	checks  []healthCheck
 	blocks  map[string][]string // CIDR blocks by the name of their location
+	hosted  []hostedZoneInfo
 }
 
 // recordSet is one element of ResourceRecordSets, as Route 53's API names it.
@@ -83,6 +84,14 @@ type healthCheck struct {
 
 // cidrBlock is one element of CidrBlocks.
 type cidrBlock struct{ CidrBlock, LocationName string }
+
+// hostedZoneInfo is what get-hosted-zone says of a zone.
+type hostedZoneInfo struct {
+	Name   string
+	Config struct{ PrivateZone bool }
+
+	pos diag.Pos
+}
 
 // Read adds what a file says. A file may hold several answers one after the
 // other, as several calls into one file leave them. The findings are errors
@@ -164,6 +173,14 @@ func (r *reader) field() error {
 		return elements(r, func(e cidrBlock) {
 			r.in.blocks[e.LocationName] = append(r.in.blocks[e.LocationName], e.CidrBlock)
 		})
+	case "HostedZone":
+		var z hostedZoneInfo
+		r.found = true
+		r.next()
+		err := r.dec.Decode(&z)
+		z.pos = r.place(r.start)
+		r.in.hosted = append(r.in.hosted, z)
+		return err
 	case "IsTruncated":
 		r.next()
 		var more bool

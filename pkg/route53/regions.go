@@ -42,3 +42,43 @@ var regions = map[string][2]float64{
 	"us-west-1":      {37.35, -121.96}, // Northern California
 	"us-west-2":      {45.84, -119.70}, // Oregon
 }
+
+// localZones are the cities of Amazon's local zones, by the part of the name
+// of their group that stands for the city: "lax" in us-west-2-lax-1.
+var localZones = map[string][2]float64{
+	"akl": {-36.85, 174.76}, // Auckland
+	"atl": {33.75, -84.39},  // Atlanta
+	"bkk": {13.76, 100.50},  // Bangkok
+	"bos": {42.36, -71.06},  // Boston
+	"bue": {-34.60, -58.38}, // Buenos Aires
+	"ccu": {22.57, 88.36},   // Kolkata
+	"chi": {41.88, -87.63},  // Chicago
+	"cph": {55.68, 12.57},   // Copenhagen
+	"del": {28.61, 77.21},   // Delhi
+	"den": {39.74, -104.99}, // Denver
+	"dfw": {32.78, -96.80},  // Dallas
+	"ham": {53.55, 9.99},    // Hamburg
+	"han": {21.03, 105.85},  // Hanoi
+	"hel": {60.17, 24.94},   // Helsinki
+	"hnl": {21.31, -157.86}, // Honolulu
+	"iah": {29.76, -95.37},  // Houston
+	"las": {36.17, -115.14}, // Las Vegas
+	"lax": {34.05, -118.24}, // Los Angeles
+	"lim": {-12.05, -77.04}, // Lima
+	"los": {6.52, 3.38},     // Lagos
+	"mci": {39.10, -94.58},  // Kansas City
+	"mct": {23.59, 58.41},   // Muscat
+	"mia": {25.76, -80.19},  // Miami
+	"mnl": {14.60, 120.98},  // Manila
+	"msp": {44.98, -93.27},  // Minneapolis
+	"nyc": {40.71, -74.01},  // New York
+	"pdx": {45.52, -122.68}, // Portland
+	"per": {-31.95, 115.86}, // Perth
+	"phl": {39.95, -75.17},  // Philadelphia
+	"phx": {33.45, -112.07}, // Phoenix
+	"qro": {20.59, -100.39}, // Querétaro
+	"scl": {-33.45, -70.67}, // Santiago
+	"sea": {47.61, -122.33}, // Seattle
+	"tpe": {25.03, 121.57},  // Taipei
+	"waw": {52.23, 21.01},   // Warsaw
+}

@@ -126,6 +126,10 @@ func (c *converter) nearest(o *owner, entries []entry) *yaml.Node {
 				"%s (%s): the nearest is chosen among sites, not policies: left out", o.name, e.id)
 			continue
 		}
+		if region, city := splitRegion(rs.region()); city != "" && localZones[city] == [2]float64{} {
+			c.left.Warnf(rs.pos, "the coordinates of the city",
+				"%s (%s): the place of %s is not known: that of its region %s is taken", o.name, e.id, rs.region(), region)
+		}
 		l.Content = append(l.Content, scalar(e.use))
 		if rs.Proximity != nil && rs.Proximity.Bias != 0 {
 			put(bias, e.use, number(rs.Proximity.Bias))
@@ -157,18 +161,25 @@ func (rs *recordSet) location() *yaml.Node {
 	if p := rs.Proximity; p != nil && p.Coordinates != nil {
 		return list(scalar(p.Coordinates.Latitude.String()), scalar(p.Coordinates.Longitude.String()))
 	}
-	at, ok := regions[rs.region()]
+	region, city := splitRegion(rs.region())
+	at, ok := localZones[city]
 	if !ok {
-		// A local zone group: its region, "us-west-2-lax-1".
-		parts := strings.SplitN(rs.region(), "-", 4)
-		if len(parts) < 4 {
-			return nil
-		}
-		if at, ok = regions[strings.Join(parts[:3], "-")]; !ok {
-			return nil
-		}
+		at, ok = regions[region]
+	}
+	if !ok {
+		return nil
 	}
 	return list(scalar(fmt.Sprint(at[0])), scalar(fmt.Sprint(at[1])))
+}
+
+// splitRegion returns the region of a name such as "us-west-2", or of a local
+// zone group such as "us-west-2-lax-1" the region and the city.
+func splitRegion(name string) (region, city string) {
+	parts := strings.Split(name, "-")
+	if _, ok := regions[name]; ok || len(parts) < 4 {
+		return name, ""
+	}
+	return strings.Join(parts[:3], "-"), parts[3]
 }
 
 // cidr returns rules for the blocks of each location.

@@ -231,6 +231,11 @@ func (c *converter) target(o *owner, e *entry) (ttl uint32, ok bool) {
 				continue
 			}
 			records.Content, t = append(records.Content, scalar(record)), ttlOfAlias
+			if rs.AliasTarget.EvaluateTargetHealth {
+				target := masterName(rs.AliasTarget.DNSName)
+				c.left.Warnf(rs.pos, "a check with target: "+strings.TrimSuffix(target, "."),
+					"%s (%s): Amazon knows the health of %s, here it counts as up", o.name, e.id, target)
+			}
 		}
 		if ttl == 0 || t < ttl {
 			ttl = t

@@ -103,6 +103,16 @@ func (c *converter) warnOfAmazonsServers(z *hostedZone) {
 	}
 }
 
+// warnOfPrivateZones says who could ask a zone so far.
+func (c *converter) warnOfPrivateZones() {
+	for _, z := range c.in.hosted {
+		if z.Config.PrivateZone {
+			c.left.Warnf(z.pos, "a firewall, or a listen address that only they reach",
+				"%s is a private zone, which only its VPCs can ask; here whoever reaches the server can", masterName(z.Name))
+		}
+	}
+}
+
 // writeSteering returns steering.yaml; nil if nothing is steered.
 func (c *converter) writeSteering() []byte {
 	if len(c.policies) == 0 {
