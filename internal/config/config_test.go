@@ -164,7 +164,8 @@ func FuzzParseFile(f *testing.F) {
 	f.Add([]byte("listen: [a]\nzones: [{name: a, file: b}]\n"))
 	f.Add([]byte("&a [*a]"))
 	f.Fuzz(func(_ *testing.T, data []byte) {
-		c, _ := parseFile("geodns.yaml", data)
-		c.nested()
+		if c, _ := parseFile("geodns.yaml", data); c != nil {
+			c.nested()
+		}
 	})
 }

@@ -32,7 +32,8 @@ type zoneEntry struct {
 }
 
 // parseFile reads the text of geodns.yaml strictly: an unknown key, a key that
-// stands twice and a value of the wrong form are errors, all of them told.
+// stands twice and a value of the wrong form are errors, all of them told. The
+// result is nil if the text is no YAML.
 func parseFile(file string, data []byte) (*configFile, diag.List) {
 	c := &configFile{file: file, values: map[string]any{}, nodes: map[string]*yaml.Node{}}
 	var list diag.List
@@ -40,7 +41,7 @@ func parseFile(file string, data []byte) (*configFile, diag.List) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	if err := dec.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
 		list = append(list, yamlError(file, err))
-		return c, list
+		return nil, list
 	}
 	if dec.Decode(&second) == nil {
 		list.Errorf(c.at(&second), "one document, without ---", "a second document would be ignored")

@@ -50,7 +50,8 @@ func (o *option) viper() string { return strings.ReplaceAll(o.key, ".", viperDel
 // Load reads the configuration file and lays flags (which may be nil)
 // and the environment over it: flag before environment before file before
 // default. file is empty when none was named; then the first of
-// [DefaultConfigFiles] that exists is read, and none is no mistake.
+// [DefaultConfigFiles] that exists is read, and none is no mistake. Of a file
+// that is no YAML nothing is known, and the result is empty.
 func Load(file string, flags *pflag.FlagSet) (Geodns, diag.List) {
 	file, data, err := readConfig(file)
 	if err != nil {
@@ -58,6 +59,9 @@ func Load(file string, flags *pflag.FlagSet) (Geodns, diag.List) {
 			Right: "name the configuration file with -c"}}
 	}
 	parsed, list := parseFile(file, data)
+	if parsed == nil {
+		return Geodns{}, list
+	}
 	v := viper.NewWithOptions(viper.KeyDelimiter(viperDelimiter))
 	for i := range options {
 		o := &options[i]
