@@ -37,6 +37,7 @@ type Explanation struct {
 	Scope   uint8         `json:"scope"` // length of the client's prefix for which this holds
 	Steps   []policy.Step `json:"steps"`
 	Notes   []string      `json:"notes,omitempty"`
+	Summary string        `json:"summary"` // one sentence that says why
 }
 
 // Explain answers q as the wire would, by the same code, and says how.
@@ -63,6 +64,7 @@ func Explain(st *State, q Question) (*Explanation, error) {
 		e.Notes = append(e.Notes, "no zone here holds the name")
 	}
 	e.records(&m)
+	e.Summary = summarize(e, t, o.RCode)
 	return e, nil
 }
 

@@ -49,15 +49,20 @@ func (r *Responder) explain(st *State, req *Request, o *Outcome) {
 	}
 	r.msg.SetAA(true)
 	e, err := Explain(st.silent(), asked)
-	lines := []string{"this cannot be explained"}
+	lines, first := []string{"this cannot be explained"}, 1
 	if err == nil {
 		lines = e.Lines()
+		// Whoever reads one line should read why. The sentence ends the lines for
+		// people; here it comes first, if it fits one string, as number 0.
+		if n := len(lines) - 1; e.Summary != "" && len("00 ")+len(e.Summary) <= maxString {
+			lines, first = append([]string{e.Summary}, lines[:n]...), 0
+		}
 	}
 	if r.ecs.Source > 0 {
 		r.ecs.Scope = r.ecs.Source // it is about this client
 	}
 	for i, line := range lines {
-		text := fmt.Appendf(nil, "%02d %s", i+1, line)
+		text := fmt.Appendf(nil, "%02d %s", i+first, line)
 		if !r.msg.AppendRecord(dnswire.Answer, q.Name, dnswire.TypeTXT, 0, characterStrings(text)) {
 			r.msg.Truncate()
 			return
@@ -82,12 +87,14 @@ func (st *State) silent() *State {
 	return next
 }
 
+// maxString is how much a character-string holds (RFC 1035, Section 3.3).
+const maxString = 255
+
 // characterStrings returns text as the RDATA of a TXT record.
 func characterStrings(text []byte) []byte {
-	const most = 255
 	var out []byte
 	for len(text) > 0 {
-		n := min(len(text), most)
+		n := min(len(text), maxString)
 		out = append(append(out, byte(n)), text[:n]...)
 		text = text[n:]
 	}
@@ -114,6 +121,9 @@ func (e *Explanation) Lines() []string {
 	}
 	for _, n := range e.Notes {
 		lines = append(lines, "note: "+n)
+	}
+	if e.Summary != "" { // an older server tells none
+		lines = append(lines, "why: "+e.Summary)
 	}
 	return lines
 }

@@ -24,6 +24,7 @@ www 60  STEER web
 	w.state.Reasons = func() func(health.ID) string { return func(health.ID) string { return "for a reason" } }
 	for _, c := range []struct{ ask, want string }{
 		{"_explain.www.example.com TXT subnet=10.1.2.0/24 tcp", `"01 www.example.com. A for client 10.1.2.0/24"`},
+		{"_explain.www.example.com TXT subnet=10.1.2.0/24 tcp", `"00 fra: first choice of 2, by the rule cidr: [10.1.0.0/16] of web"`},
 		{"_explain.www.example.com TXT subnet=10.1.2.0/24 tcp", `60 IN A 203.0.113.10"`},
 		{"_explain.www.example.com TXT subnet=10.1.2.0/24 tcp", "scope=24"},
 		{"_explain.www.example.com TXT subnet=10.1.2.0/24 tcp", "for a reason"},

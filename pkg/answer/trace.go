@@ -17,6 +17,11 @@ type trace struct {
 	policy policy.Trace // of the pick under way
 	name   string       // of the policy that was asked last
 	sites  []string     // that it chose
+
+	summaries []string     // of the picks, in order
+	last      zone.Outcome // of the look-ups
+	lastName  string       // that it was about
+	lastZone  string
 }
 
 // lookup notes the outcome of a look-up in a zone.
@@ -33,6 +38,7 @@ func (t *trace) lookup(z *Zone, name []byte, res zone.Result) {
 		s.Pos = steer.Pos.String()
 	}
 	t.steps = append(t.steps, s)
+	t.last, t.lastName, t.lastZone = res.Outcome, s.Name, z.Origin.String()
 }
 
 // into makes the next pick account for itself.
@@ -49,6 +55,7 @@ func (t *trace) picked(p *policy.Policy, c *policy.Choice) {
 	}
 	t.steps = append(t.steps, t.policy.Steps...)
 	t.name = p.Spec().String()
+	t.summaries = append(t.summaries, t.policy.Summary)
 	t.sites = []string{}
 	for _, i := range c.Sites {
 		t.sites = append(t.sites, p.Sites().At(i).Name)

@@ -13,10 +13,14 @@ func (w *walk) choose(at int32) {
 	case KindSite:
 		w.chooseSite(n, w.judged[at].lenient)
 	case KindWeighted:
-		w.choose(n.kids[w.draw(at)].node)
+		picked := w.draw(at)
+		w.tell(at, picked)
+		w.choose(n.kids[picked].node)
 	case KindAll:
+		w.tell(at, -1)
 		w.chooseAll(n)
 	default:
+		w.tell(at, int(w.judged[at].pick))
 		w.choose(n.kids[w.judged[at].pick].node)
 	}
 }
@@ -25,6 +29,7 @@ func (w *walk) choose(at int32) {
 // that are up.
 func (w *walk) chooseSite(n *node, lenient bool) {
 	out, s := w.out, w.p.sites.At(n.site)
+	w.tellSite(n, lenient)
 	out.Sites = append(out.Sites, n.site)
 	site := w.in.Health.At(s.ID)
 	whole := w.settled != nil && w.settled.at(n.site, w.in.Family).standing == whole
@@ -50,11 +55,13 @@ func (w *walk) chooseAll(n *node) {
 	out := w.out
 	out.several, w.varies = true, true
 	begin := len(out.Addrs)
+	w.tellWithin(1)
 	for i := range n.kids {
 		if w.judged[n.kids[i].node].verdict == up {
 			w.choose(n.kids[i].node)
 		}
 	}
+	w.tellWithin(-1)
 	out.dropTwice(begin, w.p.sites.addrs)
 	w.subset(begin, n)
 }

@@ -66,7 +66,7 @@ func TestTraceAsJSON(t *testing.T) {
 		`{"depth":0,"kind":"policy","name":"web","target":"failover","pos":"s.yaml:2:3","verdict":"up","reason":"takes fra"},` +
 		`{"depth":1,"kind":"site","name":"fra","verdict":"up"},` +
 		`{"depth":2,"kind":"address","name":"203.0.113.10","verdict":"up","reason":"x"},` +
-		`{"depth":0,"kind":"answer","name":"fra","verdict":"addresses","reason":"203.0.113.10"}]}`
+		`{"depth":0,"kind":"answer","name":"fra","verdict":"addresses","reason":"203.0.113.10"}],"summary":"fra: the only choice"}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -213,9 +213,10 @@ func (w *walk) decide() bool {
 func (w *walk) try(root int32) (next int32, done bool) {
 	switch w.judge(root) {
 	case up:
-		w.choose(root)
+		w.follow(root)
 		return root, true
 	case stop:
+		w.tellStrict()
 		return w.strict, false
 	}
 	return root, false

@@ -29,7 +29,7 @@ func (w *walk) spillOver() {
 			w.stay(several)
 			return
 		}
-		w.choose(0)
+		w.follow(0)
 	}
 }
 

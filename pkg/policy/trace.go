@@ -17,6 +17,12 @@ type Trace struct {
 
 	Place *geo.Place `json:"-"` // of the client; the zero Place if unknown
 	Steps []Step     `json:"steps"`
+
+	// Summary says in one sentence why the client gets what was chosen, such as
+	// "fra: nearest of 3 that are up (412 km); ams is drained".
+	Summary string `json:"summary"`
+
+	because because
 }
 
 // The kinds of steps.
@@ -101,7 +107,7 @@ func (w *walk) trace(bits uint8) {
 	plain := walk{p: w.p, in: &in, out: w.out, class: w.class}
 	plain.pick(bits)
 	scope, horizon := w.out.Scope, w.out.Horizon
-	w.in.Trace.Steps = w.in.Trace.Steps[:0]
+	w.in.Trace.Steps, w.in.Trace.because = w.in.Trace.Steps[:0], because{}
 	w.class = w.traceClient(scope, plain.hashed)
 	w.pick(bits)
 	w.out.Scope, w.out.Horizon = scope, horizon
@@ -317,4 +323,5 @@ func (w *walk) traceChoice(out *Choice) {
 		s.Reason = "no site is meant for this client"
 	}
 	w.add(s)
+	w.in.Trace.Summary = w.summarize(names)
 }

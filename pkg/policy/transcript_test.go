@@ -262,7 +262,7 @@ func (s *session) pickFor(ref, client string, in *policy.Input) string {
 	if in.Trace != nil {
 		in.Trace.Why = s.why
 		p.Pick(in, &out)
-		return lines(diags) + strings.Join(in.Trace.Lines(), "\n")
+		return lines(diags) + strings.Join(in.Trace.Lines(), "\n") + "\n= " + in.Trace.Summary
 	}
 	var names, last string
 	for _, i := range out.Sites {

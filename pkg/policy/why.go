@@ -226,6 +226,7 @@ func (w *walk) traceSubset(n *node, have int) {
 	if w.in.Trace == nil {
 		return
 	}
+	w.in.Trace.because.others = append(w.in.Trace.because.others, fmt.Sprintf("%d of %d addresses are drawn, since no more are answered", n.most(), have))
 	w.add(Step{Kind: StepDraw, Name: n.spec.String(), Pos: n.spec.Pos.String(), Target: fmt.Sprintf("%d addresses", n.most()),
 		Verdict: "drawn", Reason: fmt.Sprintf("of %d; max is %d", have, n.most())})
 }

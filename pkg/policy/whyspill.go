@@ -49,6 +49,7 @@ func (w *walk) traceStay() {
 	}
 	for _, i := range w.out.Sites {
 		if s := w.p.sites.At(i); w.isGone(s.ID) {
+			w.tellStay(s)
 			w.add(Step{Kind: StepSpill, Name: s.Name, Verdict: "keeps the client", Reason: "no other site that is up has room for it"})
 		}
 	}
