@@ -42,7 +42,50 @@ func (c *converter) readChecks() {
 		c.checks = append(c.checks, k)
 		c.checkOf[h.ID] = k
 	}
+	for range c.checks { // one that decides nothing may be what another is calculated from
+		for _, k := range c.checks {
+			if k.absent == "" && k.Config.Type == "CALCULATED" {
+				k.absent = c.decided(k)
+			}
+		}
+	}
 }
+
+// decided returns why a calculated check does not depend on what it is
+// calculated from; "" if it does.
+func (c *converter) decided(k *check) string {
+	switch {
+	case k.Config.HealthThreshold > len(k.Config.ChildHealthChecks) && !k.Config.Inverted:
+		return "needs more checks than it has, so always failing"
+	case k.Config.HealthThreshold > len(k.Config.ChildHealthChecks):
+		return "needs more checks than it has and is inverted, " + passing
+	case c.needed(k) > 0:
+		return ""
+	case k.Config.Inverted:
+		return "needs none of its checks that could be carried over and is inverted, so always failing"
+	}
+	return "needs none of its checks that could be carried over, " + passing
+}
+
+// needed returns how many of the checks that are carried over a calculated
+// check needs: not those that always pass, and no more than there are, since of
+// the others, such as what only Amazon can ask, nothing is known.
+func (c *converter) needed(k *check) int {
+	need, there := k.Config.HealthThreshold, 0
+	for _, id := range k.Config.ChildHealthChecks {
+		switch child := c.checkOf[id]; {
+		case child == nil:
+		case child.absent == "":
+			there++
+		case strings.HasSuffix(child.absent, passing):
+			need--
+		}
+	}
+	return min(need, there)
+}
+
+// passing ends the reason why a check is not carried over if nothing is lost.
+const passing = "so always passing"
 
 // absent returns why a check cannot be carried over.
 func (h *healthCheck) absent() string {
@@ -50,7 +93,7 @@ func (h *healthCheck) absent() string {
 	case h.Config.Disabled && h.Config.Inverted:
 		return "is disabled and inverted, so always failing"
 	case h.Config.Disabled:
-		return "is disabled, so always passing"
+		return "is disabled, " + passing
 	}
 	switch h.Config.Type {
 	case "HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH", "TCP", "CALCULATED":
@@ -196,5 +239,5 @@ func (c *converter) calculated(k *check) *yaml.Node {
 			of.Content = append(of.Content, scalar(child.name))
 		}
 	}
-	return flow("calculated", flow("of", of, "at_least", number(min(k.Config.HealthThreshold, len(of.Content)))))
+	return flow("calculated", flow("of", of, "at_least", number(c.needed(k))))
 }

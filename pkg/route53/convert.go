@@ -50,7 +50,7 @@ func (in *Input) Convert() Converted {
 	}
 	out.Steering = File{Name: "steering.yaml", Data: c.writeSteering()}
 	c.left.Sort()
-	out.Left = c.left
+	out.Left = slices.Compact(c.left) // a check is told once, not for each record
 	return out
 }
 

@@ -54,6 +54,38 @@ func TestWhatIsLostIsTold(t *testing.T) {
 			"www.example.com. (a): the place of us-west-2-xyz-1 is not known: that of its region us-west-2 is taken: the coordinates of the city", "location: [45.84, -119.7]",
 		},
 		{
+			"the nearest of policies",
+			`{"Name": "b.example.com.", "Type": "A", "SetIdentifier": "x", "Weight": 1, "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]},
+			 {"Name": "www.example.com.", "Type": "A", "SetIdentifier": "eu", "Region": "eu-west-1",
+			  "AliasTarget": {"DNSName": "b.example.com.", "EvaluateTargetHealth": true}}`,
+			"www.example.com. (eu): the nearest is chosen among sites, and this is a policy: failover in the order of the records stands in: nearest over the sites themselves, or rules of geo",
+			"www: {failover: [b]}",
+		},
+		{
+			"a name of which nothing is left",
+			`{"Name": "example.com.", "Type": "A", "SetIdentifier": "a", "Weight": 1,
+			  "AliasTarget": {"DNSName": "lb.eu-west-1.elb.amazonaws.com.", "EvaluateTargetHealth": false}}`,
+			"example.com.: nothing could be carried over, and its policy example.com is empty: a site or policy in it, or no STEER at that name",
+			"example.com: {failover: []}",
+		},
+		{
+			"a calculated check that needs none",
+			`{"Name": "www.example.com.", "Type": "A", "SetIdentifier": "a", "Weight": 1, "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}], "HealthCheckId": "c0"}]}
+			 {"HealthChecks": [{"Id": "c0", "HealthCheckConfig": {"Type": "CALCULATED", "HealthThreshold": 1, "ChildHealthChecks": ["off", "t"]}},
+			  {"Id": "off", "HealthCheckConfig": {"Type": "TCP", "Port": 1, "IPAddress": "192.0.2.1", "Disabled": true}},
+			  {"Id": "t", "HealthCheckConfig": {"Type": "TCP", "Port": 2, "IPAddress": "192.0.2.1"}}`,
+			"health check c0 needs none of its checks that could be carried over, so always passing: what it decides about counts as up",
+			"www-a: {addresses: [192.0.2.1]}",
+		},
+		{
+			"a calculated check that needs more than it has",
+			`{"Name": "www.example.com.", "Type": "A", "SetIdentifier": "a", "Weight": 1, "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}], "HealthCheckId": "c0"}]}
+			 {"HealthChecks": [{"Id": "c0", "HealthCheckConfig": {"Type": "CALCULATED", "HealthThreshold": 2, "ChildHealthChecks": ["t"]}},
+			  {"Id": "t", "HealthCheckConfig": {"Type": "TCP", "Port": 2, "IPAddress": "192.0.2.1"}}`,
+			"health check c0 needs more checks than it has, so always failing: what it decides about counts as up",
+			"www-a: {addresses: [192.0.2.1]}",
+		},
+		{
 			"a private zone",
 			`{"Name": "www.example.com.", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "10.0.0.1"}]}]}
 			 {"HostedZone": {"Name": "example.com.", "Config": {"PrivateZone": true}}, "VPCs": [{"VPCId": "x"}`,

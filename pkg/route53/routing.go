@@ -29,6 +29,10 @@ func (c *converter) addPolicy(o *owner, entries []entry) {
 			body = flow("all", uses(entries), "max", number(8))
 		}
 	}
+	if l := body.Content[1]; l.Kind == yaml.SequenceNode && len(l.Content) == 0 {
+		c.left.Warnf(o.sets[o.sortedTypes()[0]][0].pos, "a site or policy in it, or no STEER at that name",
+			"%s: nothing could be carried over, and its policy %s is empty", o.name, o.policy)
+	}
 	c.policies = append(c.policies, policyText{o.policy, body})
 }
 
@@ -114,16 +118,16 @@ func (g *geoLocation) width() int {
 
 // nearest returns latency and geoproximity routing by distance.
 func (c *converter) nearest(o *owner, entries []entry) *yaml.Node {
+	if i := slices.IndexFunc(entries, func(e entry) bool { return !c.isSite(e.use) }); i >= 0 {
+		c.left.Warnf(entries[i].rule().pos, "nearest over the sites themselves, or rules of geo",
+			"%s (%s): the nearest is chosen among sites, and this is a policy: failover in the order of the records stands in", o.name, entries[i].id)
+		return flow("failover", uses(entries))
+	}
 	l, bias := list(), flow()
 	for _, e := range entries {
 		rs := e.rule()
-		switch {
-		case rs.location() == nil && rs.AliasTarget == nil:
+		if rs.location() == nil {
 			c.left.Warnf(rs.pos, "a record with coordinates", "%s (%s): the place of %s is not known: left out", o.name, e.id, rs.region())
-			continue
-		case !c.isSite(e.use):
-			c.left.Warnf(rs.pos, "one policy over the sites themselves",
-				"%s (%s): the nearest is chosen among sites, not policies: left out", o.name, e.id)
 			continue
 		}
 		if region, city := splitRegion(rs.region()); city != "" && localZones[city] == [2]float64{} {
