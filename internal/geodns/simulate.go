@@ -267,6 +267,9 @@ func (r *rehearsal) simulate(cases []simulate.Case, pop *simulate.Population) *s
 	if counted && r.before.trial != nil {
 		cases = sim.Settle(cases, r.before.trial)
 	}
+	if len(cases) <= mostPlayed {
+		sim.Send(cases)
+	}
 	if len(opts.Load) > 0 && len(cases) <= mostPlayed {
 		cases = sim.Play(cases, r.after.trial)
 	}

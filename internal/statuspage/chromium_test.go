@@ -60,6 +60,7 @@ func TestInChromium(t *testing.T) {
 		p.says("#sites", "2 of a, b, ok: 1 up, 2 needed", "a up, 1.25 ms", "b down: connection refused", "ok (not c) down", "c of ok up")
 		p.silent()
 	})
+	t.Run("TellsWhatSpillsOver", func(t *testing.T) { tellsWhatSpillsOver(t, b) })
 	t.Run("KeyboardAloneAsksWhatIf", func(t *testing.T) {
 		s := newServer(t)
 		p := open(t, b, s, 1280, 900)

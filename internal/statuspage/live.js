@@ -45,14 +45,14 @@ async function rehearse() {
   if (!status || rehearsing) return;
   drawChoices(policies, status.sites || []);
   const question = currentQuestion();
-  const state = JSON.stringify([(status.sites || []).map(s => [s.name, s.up, percent(s.share), s.forced, s.kept_by.length]), status.config.loaded_at, status.overrides.length]);
+  const state = JSON.stringify([(status.sites || []).map(s => [s.name, s.up, percent(s.share), percent(s.keeps ?? 1), s.forced, s.kept_by.length]), status.config.loaded_at, status.overrides.length]);
   if (question === before.question && (Date.now() - before.at < 30000) && (state === before.state || Date.now() - before.at < 4000)) return;
   const down = asked.down.slice();
   let next = null;
   rehearsing = question;
   try {
     const r = policies.length ? await get('/api/v1/simulate?' + question) : { policies: [], warnings: [] };
-    next = { policy: (r.policies || [])[0] || null, warnings: r.warnings || [], down };
+    next = { policy: (r.policies || [])[0] || null, warnings: r.warnings || [], sends: r.sends || [], spills: r.spills || [], down };
     before = { question, state, at: Date.now() };
   } catch (e) {
     // An answer that says no is shown; a server that is lost is told of elsewhere.

@@ -101,6 +101,7 @@ function drawMap(sites) {
     el.classList.toggle('moved', !!c && then && c.moved > 0.005);
   }
   drawShares(p, then);
+  drawSpills(then);
   drawCountries(p, then, rehearsed.down);
   const warnings = [...(p ? p.warnings : []), ...rehearsed.warnings];
   fill($('whatif-notes'), [
@@ -123,6 +124,22 @@ function drawShares(p, then) {
     return h('li', null, swatch, h('span', null, siteName(r.n)), h('span', { class: 'num' }, r.then ? `${percent(r.was)} → ${percent(r.is)}` : percent(r.is)),
       h('div', { class: 'bars', 'aria-hidden': 'true' }, bar, r.then && was));
   });
+}
+
+// drawSpills tells where the clients go for whom a site has no room: now, and
+// after "what if".
+function drawSpills(then) {
+  const goes = (to, text) => sorted(to).map(([n, x]) => `${text(x)} to ${n}`).join(', ');
+  const items = (rehearsed.sends || []).map(s => ({ key: 'now ' + s.site, site: s.site,
+    text: (then ? ' now keeps ' : ` has more load than capacity and keeps `) + `${percent(s.stays)} of its clients of this policy; ${goes(s.to, percent)}.` }));
+  for (const s of then ? rehearsed.spills || [] : []) {
+    const to = goes(s.to, round3);
+    items.push({ key: 'then ' + s.site, site: s.site, load: s.load, capacity: s.capacity,
+      text: ` would have a load of ${ofCapacity(s.load, s.capacity)}: ` +
+        (to ? `${to}, and ${round3(s.left)} would stay` + (s.left > 1.005 * s.capacity ? ', for which nobody has room.' : '.') : 'nobody has room for what is too much.') });
+  }
+  fill($('spills'), items, x => x.key, x => h('li', null, mark('spilling'), h('strong', null, x.site), x.text,
+    x.capacity && loadBar(x.load, x.capacity)));
 }
 
 function drawCountries(p, then, down) {

@@ -5,6 +5,7 @@ const shapes = {
   down: 'M3 1L8 6L13 1L15 3L10 8L15 13L13 15L8 10L3 15L1 13L6 8L1 3z',
   held: 'M3 2h4v12h-4zM9 2h4v12h-4z',
   partial: 'M8 1a7 7 0 1 1 0 14a7 7 0 1 1 0-14zM8 3.2v9.6a4.8 4.8 0 0 0 0-9.6z',
+  spilling: 'M1 1h9v2H3v10h8v-3h2v5H1zM9 5h3V2l4 4.5L12 11V8H9z',
   kept: 'M8 1L14 3.5V8C14 12 11 14 8 15C5 14 2 12 2 8V3.5z',
   drained: 'M1 3h14L8 14z',
   draining: 'M1 3h14L8 14zM4.6 5L8 10.4L11.4 5z',
@@ -30,10 +31,20 @@ function siteState(site, overrides) {
   if (!site.up && site.kept_by.length) return { kind: 'kept', words: 'failing, kept in by guard' };
   if (!site.up) return { kind: 'down', words: 'down' };
   if (held.length && held.length + bad === addrs.length) return { kind: 'held', words: 'works again, held back' };
+  const over = overCapacity(site);
+  if (over) return { kind: 'spilling', words: over };
   const share = Math.min(site.share, Math.max(0, ...addrs.map(a => a.share)));
   if (addrs.length && share < 1) return { kind: 'partial', words: `up, takes ${percent(share)} of its clients` };
   if (bad) return { kind: 'partial', words: `up, ${bad} of ${plural(addrs.length, 'address', 'addresses')} down` };
   return { kind: 'up', words: site.since ? 'up' : 'up, not checked' };
+}
+
+// overCapacity says that a site has more load than capacity, or sends clients on
+// for that; '' if neither.
+function overCapacity(site) {
+  const keeps = site.keeps ?? 1;
+  if (keeps < 1) return `over its capacity, keeps ${percent(keeps)} of its clients`;
+  return site.capacity && site.load > site.capacity ? 'over its capacity' : '';
 }
 
 // sparkline draws the latest probes, oldest first: a line of how long they
@@ -107,16 +118,21 @@ function overrideLine(o) {
     o.done_at ? `, done at ${clock(o.done_at)}` : '', o.until ? `, until ${clock(o.until)}` : ', until it is taken back', o.reason ? `: ${o.reason}` : '');
 }
 
+// loadBar draws a load beside a capacity; what is beyond it stands out.
+function loadBar(load, capacity) {
+  const bar = h('div', { class: load > capacity ? 'over' : null });
+  bar.style.width = Math.min(100, 100 * load / capacity) + '%';
+  return h('div', { class: 'load', 'aria-hidden': 'true' }, bar);
+}
+
+const ofCapacity = (load, capacity) => `${round3(load)} of ${round3(capacity)} (${percent(load / capacity)})`;
+const round3 = x => x.toLocaleString('en', x < 1000 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 });
+
 function loadLine(site) {
   if (!site.capacity && site.load === null) return null;
-  const parts = site.load === null ? 'load not reported' : `load ${site.load}`;
-  const of = site.capacity ? ` of ${site.capacity}` : '', part = site.capacity && site.load !== null ? site.load / site.capacity : null;
-  const bar = h('div');
-  if (part !== null) {
-    bar.style.width = Math.min(100, 100 * part) + '%';
-    if (part > 1) bar.className = 'over';
-  }
-  return [h('p', null, parts + of + (part === null ? '' : ` (${percent(part)})`)), part !== null && h('div', { class: 'load', 'aria-hidden': 'true' }, bar)];
+  if (site.load === null) return h('p', null, `load not reported, capacity ${round3(site.capacity)}`);
+  if (!site.capacity) return h('p', null, `load ${round3(site.load)}`);
+  return [h('p', null, 'load ' + ofCapacity(site.load, site.capacity)), loadBar(site.load, site.capacity)];
 }
 
 function siteCard({ site, state, overrides }) {
@@ -129,7 +145,9 @@ function siteCard({ site, state, overrides }) {
     overrides.map(overrideLine), loadLine(site), lastError(site), probes(site));
 }
 
-const rank = { down: 0, 'forced-down': 1, kept: 1, held: 2, partial: 3, draining: 4, drained: 5, returning: 5, 'forced-up': 6, up: 7 };
+const few = names => names.slice(0, 5).join(', ') + (names.length > 5 ? ' …' : '');
+
+const rank = { down: 0, 'forced-down': 1, kept: 1, spilling: 2, held: 2, partial: 3, draining: 4, drained: 5, returning: 5, 'forced-up': 6, up: 7 };
 
 function drawSites(status) {
   const list = (status.sites || []).map(site => {
@@ -141,8 +159,10 @@ function drawSites(status) {
   const count = kinds => list.filter(x => kinds.includes(x.state.kind)).length;
   const down = list.filter(x => x.state.kind === 'down').map(x => x.site.name);
   const out = count(['drained', 'forced-down', 'held']), some = count(['partial', 'kept', 'draining', 'returning', 'forced-up']);
+  const over = list.filter(x => overCapacity(x.site)).map(x => x.site.name);
   const words = [
-    down.length && `${plural(down.length, 'site')} down: ${down.slice(0, 5).join(', ')}${down.length > 5 ? ' …' : ''}`,
+    down.length && `${plural(down.length, 'site')} down: ${few(down)}`,
+    over.length && `${plural(over.length, 'site')} over capacity: ${few(over)}`,
     out && `${out} taken out or held back`, some && `${some} partly in or overridden`, count(['up']) === list.length ? `all ${plural(list.length, 'site')} up` : `${count(['up'])} of ${list.length} up`,
   ].filter(Boolean).join('; ');
   return { words, down: down.length };

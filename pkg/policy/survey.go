@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/geodns-vipd/geodns/pkg/health"
@@ -12,6 +13,9 @@ type View struct {
 	Spec *Spec
 	Up   bool
 	Kids []ViewKid // in the order written
+
+	site  health.ID   // of a site
+	sends []health.ID // sites that send clients on, of those that clients may get here
 }
 
 // ViewKid is a target of a policy.
@@ -21,8 +25,8 @@ type ViewKid struct {
 	Weight uint32 // of a weighted policy
 	// Taken says that clients who reach the policy may get this target now. Of
 	// failover that is the first that is up, with a trickle the one after it
-	// too; of the others each that is up, those of weight 0 only where no other
-	// is.
+	// too, and while a site sends clients on those that take them; of the others
+	// each that is up, those of weight 0 only where no other is.
 	Taken bool
 }
 
@@ -81,6 +85,11 @@ func wide(snap *health.Snapshot, subjects []health.Subject) *health.Snapshot {
 func (w *walk) view(at int32) View {
 	n := &w.p.nodes[at]
 	v := View{Spec: n.spec, Up: w.judge(at) == up}
+	if n.kind == KindSite {
+		if v.site = w.p.sites.At(n.site).ID; w.in.Health.At(v.site).Spill > 0 {
+			v.sends = append(v.sends, v.site)
+		}
+	}
 	for i := range n.kids {
 		k := &n.kids[i]
 		kid := ViewKid{View: w.view(k.node), Weight: k.weight}
@@ -91,12 +100,17 @@ func (w *walk) view(at int32) View {
 		}
 		v.Kids = append(v.Kids, kid)
 	}
-	v.take(n)
+	v.take(n, w.in.Health.Refusals())
+	for i := range v.Kids {
+		if v.Kids[i].Taken {
+			v.sends = append(v.sends, v.Kids[i].sends...)
+		}
+	}
 	return v
 }
 
 // take marks the targets of a node that clients may get.
-func (v *View) take(n *node) {
+func (v *View) take(n *node, refusals []health.Refusal) {
 	if !v.Up {
 		return
 	}
@@ -107,17 +121,37 @@ func (v *View) take(n *node) {
 			left = 2
 		}
 	}
-	weighty := false // whether a target with a weight is up
+	var from []health.ID // sites before that send clients on
+	weighty := false     // whether a target with a weight is up
 	for i := range v.Kids {
 		weighty = weighty || v.Kids[i].Up && v.Kids[i].Weight > 0
 	}
 	for i := range v.Kids {
 		k := &v.Kids[i]
-		if k.Up && left > 0 && (n.kind != KindWeighted || k.Weight > 0 || !weighty) {
+		refuses, all := k.refuses(from, refusals)
+		if k.Up && left > 0 && !all && (n.kind != KindWeighted || k.Weight > 0 || !weighty) {
 			k.Taken = true
 			left--
+			if from = append(from, k.sends...); refuses || len(k.sends) > 0 {
+				left++ // some of the clients go further
+			}
 		}
 	}
+}
+
+// refuses reports whether a site does not take some of the clients that others
+// send on, or none of them.
+func (k *ViewKid) refuses(from []health.ID, refusals []health.Refusal) (some, all bool) {
+	if k.Spec.Kind != KindSite || len(from) == 0 {
+		return false, false
+	}
+	all = true
+	for _, id := range from {
+		i := slices.IndexFunc(refusals, func(r health.Refusal) bool { return r.From == id && r.To == k.site })
+		some = some || i >= 0
+		all = all && i >= 0 && refusals[i].Below >= health.FullShare
+	}
+	return some, all
 }
 
 // Modifiers returns what is said of the policy beside its targets, such as

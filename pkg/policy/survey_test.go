@@ -35,6 +35,15 @@ func outline(v View) string {
 	return text
 }
 
+// over returns sites that keep half of their clients for want of capacity.
+func over(names ...string) map[string]health.Entry {
+	out := map[string]health.Entry{}
+	for _, n := range names {
+		out[n] = health.Entry{Up: true, Share: health.FullShare, Spill: health.FullShare / 2}
+	}
+	return out
+}
+
 func TestSurveyTellsWhatIsTaken(t *testing.T) {
 	of := func(kind Kind, names ...string) *Spec {
 		s := &Spec{Kind: kind}
@@ -56,6 +65,10 @@ func TestSurveyTellsWhatIsTaken(t *testing.T) {
 		{of(KindFailover, "a", "b", "c"), gone("a"), "failover(a!, *b, c)"},
 		{of(KindFailover, "a", "b"), gone("a", "b"), "failover!(a!, b!)"},
 		{trickle, nil, "failover(*a, *b, c)"},
+		// A site over its capacity sends clients to the next.
+		{of(KindFailover, "a", "b", "c"), over("a"), "failover(*a, *b, c)"},
+		{of(KindFailover, "a", "b", "c"), over("a", "b"), "failover(*a, *b, *c)"},
+		{of(KindFailover, "a", "b", "c"), over("b"), "failover(*a, b, c)"},
 		{of(KindWeighted, "a", "b", "c"), nil, "weighted(*a, *b, c)"},
 		{of(KindWeighted, "a", "b", "c"), gone("a", "b"), "weighted(a!, b!, *c)"},
 		{of(KindAll, "a", "b"), gone("b"), "all(*a, b!)"},
@@ -96,6 +109,33 @@ func gone(names ...string) map[string]health.Entry {
 		out[n] = health.Entry{Share: health.FullShare}
 	}
 	return out
+}
+
+func TestSurveyLeavesOutWhoTakesNoneOfThoseSentOn(t *testing.T) {
+	sites := NewSites([]SiteSpec{{Name: "a"}, {Name: "b"}, {Name: "c"}})
+	spec := &Spec{Kind: KindFailover, Targets: []Target{{Spec: site("a")}, {Spec: site("b")}, {Spec: site("c")}}}
+	p, diags := Compile(spec, sites, nil)
+	if p == nil {
+		t.Fatal(diags.Err())
+	}
+	id := func(i int32) health.ID { return sites.At(i).ID }
+	snap := health.NewSnapshot(len(sites.Subjects())).With(id(0), over("a")["a"])
+	for _, c := range []struct {
+		below uint16
+		want  string
+	}{
+		{0, "failover(*a, *b, c)"},
+		{health.FullShare / 4 * 3, "failover(*a, *b, *c)"},
+		{health.FullShare, "failover(*a, b, *c)"},
+	} {
+		told := snap
+		if c.below > 0 {
+			told = snap.WithRefusals(health.Refusal{From: id(0), To: id(1), Below: c.below})
+		}
+		if got := outline(p.Survey(told)); got != c.want {
+			t.Errorf("b refuses below %d: got %s, want %s", c.below, got, c.want)
+		}
+	}
 }
 
 func TestModifiers(t *testing.T) {

@@ -31,7 +31,8 @@ type Options struct {
 // Result is what GET /api/v1/simulate and simulate --json print.
 type Result struct {
 	Policies []PolicyResult `json:"policies"`
-	Spills   []Spill        `json:"spills"`   // sites that send clients on for want of capacity
+	Sends    []Sending      `json:"sends"`    // sites that send clients on before the change
+	Spills   []Spill        `json:"spills"`   // sites that send clients on after it, for want of capacity
 	Warnings []string       `json:"warnings"` // about all policies together
 }
 
@@ -73,7 +74,7 @@ type Simulation struct {
 // New returns a simulation.
 func New(pop *Population, opts Options) *Simulation {
 	s := &Simulation{pop: pop, opts: opts, traffic: traffic{}, places: map[string]siteAt{}}
-	s.result = Result{Policies: []PolicyResult{}, Spills: []Spill{}, Warnings: []string{}}
+	s.result = Result{Policies: []PolicyResult{}, Sends: []Sending{}, Spills: []Spill{}, Warnings: []string{}}
 	for _, n := range pop.Notes {
 		s.result.Warnings = append(s.result.Warnings, Weight.warn("%s", n))
 	}

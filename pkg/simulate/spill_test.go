@@ -53,7 +53,9 @@ func rush(t *testing.T, spec *policy.Spec, capacity map[string]float64, queries 
 		opts.Load[site] += 0
 	}
 	sim := New(pop, opts)
-	cases = sim.Play(sim.Settle(cases, was), is)
+	cases = sim.Settle(cases, was)
+	sim.Send(cases)
+	cases = sim.Play(cases, is)
 	for _, c := range cases {
 		sim.Add(c)
 	}
@@ -136,5 +138,22 @@ func TestPlayIsTheSameEachTime(t *testing.T) {
 	a, b := text(rush(t, spec, capacity, 1000)), text(rush(t, spec, capacity, 1000))
 	if a != b {
 		t.Errorf("got %s, then %s", a, b)
+	}
+}
+
+// fra has 750 of 1000 and keeps 600; the rest is with iad, where it has room,
+// before anything changes.
+func TestSendTellsWhoHasTheClientsSentOnBefore(t *testing.T) {
+	spec := continents(failover("fra", "iad", "sgp"), failover("sgp", "fra", "iad"), failover("fra", "iad", "sgp"))
+	r := rush(t, spec, map[string]float64{"fra": 600}, 1000)
+	if len(r.Sends) != 1 || r.Sends[0].Site != "fra" || len(r.Sends[0].To) != 1 {
+		t.Fatalf("got %+v, want that fra sends clients to iad", r.Sends)
+	}
+	got := r.Sends[0]
+	if math.Abs(got.Stays-0.8) > 0.02 || math.Abs(got.Stays+got.To["iad"]-1) > 1e-5 {
+		t.Errorf("%.4f of the clients of fra stay and %.4f go to iad, want 0.8 and 0.2", got.Stays, got.To["iad"])
+	}
+	if r := rush(t, spec, map[string]float64{"fra": 800}, 1000); len(r.Sends) != 0 {
+		t.Errorf("all have room, and %+v", r.Sends)
 	}
 }

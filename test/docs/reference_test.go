@@ -277,7 +277,8 @@ func compareStatus(t *testing.T, replies ...string) {
 	// Who asks most is told after a full minute only; nothing is over its capacity.
 	check := geodns.CheckStatus{Members: []geodns.MemberStatus{{}}}
 	members := []geodns.SiteStatus{{KeptBy: []string{}, Addresses: []geodns.AddressStatus{{Checks: []geodns.CheckStatus{check}}}}}
-	seldom, err := json.Marshal(map[string]any{"top": []geodns.TopStatus{{}}, "sites": members, "spills": []simulate.Spill{{To: map[string]float64{"fra": 1}}}})
+	seldom, err := json.Marshal(map[string]any{"top": []geodns.TopStatus{{}}, "sites": members, "spills": []simulate.Spill{{To: map[string]float64{"fra": 1}}},
+		"sends": []simulate.Sending{{To: map[string]float64{"fra": 1}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,7 +296,7 @@ func compareStatus(t *testing.T, replies ...string) {
 		t.Errorf("only these keys: %v", paths)
 	}
 	for _, p := range paths {
-		if p != "top" && p != "spills" && p != "sites[].addresses[].checks[].members" && !strings.Contains(text, "`"+p+"`") {
+		if p != "top" && p != "spills" && p != "sends" && p != "sites[].addresses[].checks[].members" && !strings.Contains(text, "`"+p+"`") {
 			t.Errorf("key %s is not told", p)
 		}
 	}
