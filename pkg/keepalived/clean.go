@@ -11,7 +11,7 @@ import (
 // `\!` become plain, and characters that only look like ASCII, as a word
 // processor or an input method writes them, become what was meant.
 //
-// A comment starts at `!` or `#` anywhere outside double quotes; single quotes
+// A comment runs up to a `\` at the end of the line, and starts at `!` or `#` anywhere outside double quotes; single quotes
 // do not protect it.
 func (r *reader) clean(raw string, pos diag.Pos) text {
 	pos.Col = 1
@@ -36,6 +36,11 @@ func (r *reader) clean(raw string, pos diag.Pos) text {
 		case "#", "!":
 			if !quoted {
 				r.glued(b.b.String(), raw, pos, col)
+				if strings.HasSuffix(strings.TrimRight(raw, blanks), `\`) {
+					// The \ at the end of the line is no part of the comment:
+					// a definition goes on behind it.
+					b.add(` \`, col)
+				}
 				return trimRight(b.text())
 			}
 		case `\`:

@@ -18,6 +18,8 @@ type Config struct {
 	Globs  []string
 	Compat bool // Options.Compat
 
+	opened []opening // where lines of definitions came out
+
 	Global     Global
 	Instances  []*Instance // in the order of the file
 	Groups     []*SyncGroup

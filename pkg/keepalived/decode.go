@@ -105,6 +105,9 @@ func (d *decoder) shaped(kind string, n *node) bool {
 	default:
 		d.diags.Warnf(n.pos(), k.why, "%s is not carried out", n.keyword())
 	}
+	if n.keyword() == "notification_email" && n.block && len(n.children) == 0 {
+		d.diags.Warnf(n.last(), "remove it", "an empty block notification_email")
+	}
 	d.foreign(n)
 	return false
 }
@@ -114,12 +117,24 @@ func (d *decoder) shaped(kind string, n *node) bool {
 func (d *decoder) unknown(kind string, n *node) {
 	d.unknownWord(kind, n)
 	d.leftOut(n)
+	if kind == topLevel {
+		d.endLeftOut(n)
+	}
 }
 
 // leftOut tells of the lines of a block that is not known.
 func (d *decoder) leftOut(n *node) {
 	for _, c := range n.children {
 		d.diags.Warnf(c.pos(), "", "%s is left out with %s", c.keyword(), n.label())
+		d.leftOut(c)
+		d.endLeftOut(c)
+	}
+}
+
+// endLeftOut tells of the brace that ends a block that is left out.
+func (d *decoder) endLeftOut(n *node) {
+	if n.block && n.end.Line > n.pos().Line {
+		d.diags.Warnf(n.end, "", "} is left out with %s", n.label())
 	}
 }
 

@@ -188,7 +188,12 @@ func (d *decoder) addressOption(a *Address, c *cursor, w word, at where) {
 	case "label":
 		a.Label = c.label(w)
 	case "scope":
-		a.Scope = c.scope(w)
+		scope := c.scope(w)
+		if a.Addr().Is6() {
+			d.diags.Warnf(w.pos, "", "an IPv6 address has the scope that its own bits say, ignored")
+			return
+		}
+		a.Scope = scope
 	case "brd", "broadcast":
 		a.Broadcast = c.broadcast(w)
 	case "peer":

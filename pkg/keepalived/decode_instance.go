@@ -2,6 +2,7 @@ package keepalived
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,7 +38,20 @@ func (d *decoder) instance(n *node) {
 		instanceWords[c.keyword()](d, v, c)
 		v.set[c.keyword()] = c.pos()
 	}
+	d.vmacUnicast(v, n)
 	d.cfg.Instances = append(d.cfg.Instances, v)
+}
+
+// vmacUnicast tells of the word that keepalived adds or takes away.
+func (d *decoder) vmacUnicast(v *Instance, n *node) {
+	has := func(word string) bool {
+		return slices.ContainsFunc(n.children, func(c *node) bool { return c.keyword() == word })
+	}
+	_, src := v.given("unicast_src_ip")
+	_, peers := v.given("unicast_peer")
+	if has("use_vmac") && (src || peers) && !has("vmac_xmit_base") {
+		d.diags.Warnf(n.last(), "remove use_vmac", "keepalived adds vmac_xmit_base to use_vmac with unicast; vipd carries out neither")
+	}
 }
 
 // mayRepeat are the words that add up.
@@ -69,13 +83,14 @@ var instanceWords = map[string]func(*decoder, *Instance, *node){
 	"mcast_src_ip":   decodeSource,
 	"mcast_dst_ip": func(d *decoder, v *Instance, n *node) {
 		if a, ok := d.addr(n, useDefault); ok {
+			v.settleFamily(a, n.keyword())
 			d.group(n, &v.McastGroup, a.Is6())
 		}
 	},
 	"track_src_ip":          func(d *decoder, v *Instance, n *node) { v.TrackSrcAddr = d.flag(n) },
 	"dont_track_primary":    func(d *decoder, v *Instance, n *node) { v.DontTrackPrimary = d.flag(n) },
 	"down_timer_adverts":    func(d *decoder, v *Instance, n *node) { d.int(n, &v.DownTimerAdverts, 1, 100) },
-	"native_ipv6":           func(d *decoder, v *Instance, n *node) { d.flag(n) },
+	"native_ipv6":           decodeNativeIPv6,
 	"no_virtual_ipaddress":  func(d *decoder, v *Instance, n *node) { v.NoVIPs = d.flag(n) },
 	"unicast_fault_no_peer": func(d *decoder, v *Instance, n *node) { v.FaultNoPeer = d.flag(n) },
 	"v3_checksum_as_v2":     func(d *decoder, v *Instance, n *node) { d.bool(n, &v.V3ChecksumAsV2) },
@@ -188,6 +203,13 @@ func decodeSource(d *decoder, v *Instance, n *node) {
 			return
 		}
 		v.SrcAddr = a
+		v.settleFamily(a, n.keyword())
+	}
+}
+
+func decodeNativeIPv6(d *decoder, v *Instance, n *node) {
+	if d.flag(n) {
+		v.settleFamily(netip.IPv6Unspecified(), n.keyword())
 	}
 }
 
@@ -204,13 +226,15 @@ func decodeOldChecksum(d *decoder, v *Instance, n *node) {
 // decodeVIPs reads virtual_ipaddress. The first entry says which family was
 // meant, even if it cannot be used for another reason.
 func decodeVIPs(d *decoder, v *Instance, n *node) {
-	if len(n.children) > 0 && !v.familyKnown && !d.opt.Compat {
+	if len(n.children) > 0 && !d.opt.Compat {
 		host, _, _ := strings.Cut(n.children[0].words[0].s, "/")
 		if a, err := netip.ParseAddr(host); err == nil {
-			v.familyKnown, v.IPv6 = true, a.Unmap().Is6()
+			v.settleFamily(a.Unmap(), n.keyword())
 		}
 	}
-	v.VIPs = d.addresses(v.VIPs, n)
+	if v.VIPs = d.addresses(v.VIPs, n); len(v.VIPs) > 0 {
+		v.settleFamily(v.VIPs[0].Addr(), n.keyword())
+	}
 }
 
 // addresses decodes the entries of an address block.

@@ -15,6 +15,7 @@ func decodePeers(d *decoder, v *Instance, n *node) {
 			d.drop(c.pos(), "an address such as 192.0.2.1", "skips it", "%s is no address of a peer", c.words[0].s)
 			continue
 		}
+		v.settleFamily(a, n.keyword())
 		p := Peer{Addr: a, MinTTL: -1, MaxTTL: -1, Pos: c.pos()}
 		d.peerOptions(&p, c)
 		if a.IsMulticast() || a.IsUnspecified() || a == broadcast4 {

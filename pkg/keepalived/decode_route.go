@@ -324,6 +324,7 @@ func (d *decoder) routeFits(r *Route, c *cursor, w word, dst bool) {
 		c.fail(w, "a source of the same family", "the route to %s has the source %s", r.Dst, r.Src)
 		return
 	}
+	ways := len(r.NextHops) > 0 && r.Hop.Dev == ""
 	if len(r.NextHops) > 0 && r.Hop.Dev != "" {
 		// A dev behind "or" is that of each way that has none.
 		for i := range r.NextHops {
@@ -332,8 +333,12 @@ func (d *decoder) routeFits(r *Route, c *cursor, w word, dst bool) {
 			}
 		}
 	}
-	if !r.NoTrack && !slices.ContainsFunc(append(r.NextHops, r.Hop), func(h NextHop) bool { return h.Dev != "" }) {
+	switch {
+	case r.NoTrack:
+	case !slices.ContainsFunc(append(r.NextHops, r.Hop), func(h NextHop) bool { return h.Dev != "" }):
 		d.diags.Warnf(w.pos, "dev NAME, or no_track", "the route to %s names no interface: keepalived does not notice when it goes", r.Dst)
+	case ways:
+		d.diags.Warnf(w.pos, "no_track", "the route to %s has several ways: keepalived does not notice when it goes", r.Dst)
 	}
 	needsWay := r.Type == Unicast && len(r.NextHops) == 0
 	if needsWay && !r.Hop.Via.IsValid() && r.Hop.Dev == "" {

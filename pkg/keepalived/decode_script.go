@@ -17,7 +17,7 @@ func (d *decoder) newScript(n *node) *Script {
 		d.drop(name.pos, "another name", "skips the second block", "%s %s is already defined at line %d", n.keyword(), name.s, old.Pos.Line)
 		return nil
 	}
-	s := &Script{Name: name.s, Interval: time.Second, Rise: 1, Fall: 1, Pos: name.pos, own: n.keyword() == "vrrp_probe"}
+	s := &Script{Name: name.s, Interval: time.Second, Rise: 1, Fall: 1, Pos: name.pos, end: n.last(), own: n.keyword() == "vrrp_probe"}
 	d.cfg.Scripts = append(d.cfg.Scripts, s)
 	return s
 }

@@ -13,8 +13,23 @@ type pending struct {
 }
 
 // expand carries out the conditions, definitions, sequences and variables of a
-// line, and puts the lines that come of it out.
+// line, puts the lines that come of it out, and then reads the file that one of
+// them includes.
 func (r *reader) expand(t text) {
+	r.here = t.at(0)
+	r.expandLines(t)
+	late := r.late
+	r.late = nil
+	for i, t := range late {
+		if i > 0 {
+			r.drop(t.at(0), "an include line of its own", "does not include the file", "a second include comes of one line")
+			break
+		}
+		r.include(t)
+	}
+}
+
+func (r *reader) expandLines(t text) {
 	stack := []pending{{line: t}}
 	for len(stack) > 0 && !r.full {
 		top := &stack[len(stack)-1]
@@ -131,7 +146,7 @@ func (r *reader) behindBrace(t text) int {
 // emit puts a finished line out.
 func (r *reader) emit(t text) {
 	r.lines++
-	first, _, _ := strings.Cut(t.s, " ")
+	first := firstWord(t.s)
 	switch {
 	case first == "include_check":
 		ws, _ := words(t)
@@ -145,9 +160,12 @@ func (r *reader) emit(t text) {
 		}
 	}
 	if _, ok := includeWords[first]; ok {
-		r.drop(t.at(0), "an include line of its own", "does not include the file",
-			"%s cannot stand behind a condition or come out of a variable", first)
+		r.late = append(r.late, t)
 		return
+	}
+	if len(r.late) > 0 && !r.lateTold {
+		r.lateTold = true
+		r.drop(r.late[0].at(0), "an include line of its own", "reads the file behind them", "lines that come of the same line follow %s", firstWord(r.late[0].s))
 	}
 	r.out(t)
 }
@@ -208,6 +226,7 @@ func (r *reader) open1(t text, i, j int, name string) []pending {
 		}
 		return []pending{{line: line}}
 	}
+	r.opens(d)
 	var out []pending
 	if tail.s != "" {
 		out = append(out, pending{line: tail})

@@ -39,10 +39,9 @@ var checkWords = map[string]includeCheck{
 	"brace_match":    checkReadable | checkBrace,
 }
 
-// include carries an include line out and reports whether t is one. It is
-// looked for before conditions and variables, as keepalived does.
+// include carries an include line out and reports whether t is one.
 func (r *reader) include(t text) bool {
-	first, _, _ := strings.Cut(strings.ReplaceAll(t.s, "\t", " "), " ")
+	first := firstWord(t.s)
 	check, ok := includeWords[first]
 	if !ok {
 		return false
@@ -57,6 +56,14 @@ func (r *reader) include(t text) bool {
 	}
 	r.includePattern(ws[1], check|r.check)
 	return true
+}
+
+// firstWord returns what stands before the first blank of a line.
+func firstWord(s string) string {
+	if i := strings.IndexAny(s, blanks); i >= 0 {
+		return s[:i]
+	}
+	return s
 }
 
 // includePattern reads every file that a pattern names, in the order of their
@@ -126,7 +133,7 @@ func (r *reader) includeFile(w word, display string, check includeCheck, braced 
 	case errors.Is(err, fs.ErrNotExist):
 		right := "the right name, or a pattern if the file is optional"
 		if strings.Contains(w.s, "$") {
-			right = "a name without variables: include lines are read before they are replaced"
+			right = "the right name; ${NAME} for a variable inside it"
 		}
 		if braced && check&checkBrace == 0 {
 			return

@@ -35,7 +35,7 @@ type Instance struct {
 	State     State
 	Interface string // "" only with unicast peers and SrcAddr
 	VRF       string
-	IPv6      bool  // family of the adverts: that of the first VIP, else of the addresses given
+	IPv6      bool  // family of the adverts: that of the first address named
 	Version   uint8 // 2 or 3; 3 for IPv6
 	VRID      uint8 // 1 to 255
 	Priority  uint8 // 1 to 255, before anything tracked
@@ -89,8 +89,16 @@ type Instance struct {
 	Garp   Garp
 	Notify Notify
 
-	familyKnown bool                // IPv6 follows the first entry of virtual_ipaddress
-	set         map[string]diag.Pos // keywords that were given, for defaults and repairs
+	familyBy string              // the keyword that settled IPv6, "" if none has yet
+	set      map[string]diag.Pos // keywords that were given, for defaults and repairs
+}
+
+// settleFamily takes the family of the first address that an instance names,
+// in the order of its lines; keepalived leaves out what is of the other.
+func (v *Instance) settleFamily(a netip.Addr, keyword string) {
+	if v.familyBy == "" {
+		v.familyBy, v.IPv6 = keyword, a.Is6()
+	}
 }
 
 // given returns where a keyword was given.

@@ -134,7 +134,7 @@ var vocabulary = index(map[string][]group{
 })
 
 // sameBlock maps old names of blocks to the kind that they are.
-var sameBlock = map[string]string{"vrrp_track_file": "track_file"}
+var sameBlock = map[string]string{"vrrp_track_file": "track_file", "backup_real_server": "real_server"}
 
 // onlyTopLevel are the blocks that cannot stand inside another.
 var onlyTopLevel = map[string]bool{

@@ -23,8 +23,8 @@ var elsewhere = index(map[string][]group{
 		{plainWord, "ip_family delay_loop inhibit_on_failure lb_algo lvs_sched hashed flag-1 flag-2 flag-3 sh-port sh-fallback mh-port " +
 			"mh-fallback ops lb_kind lvs_method persistence_engine persistence_timeout persistence_granularity protocol ha_suspend smtp_alert " +
 			"virtualhost snmp_name alpha omega quorum quorum_up quorum_down hysteresis weight sorry_server sorry_server_inhibit " +
-			"sorry_server_lvs_method connect_timeout retry delay_before_retry warmup"},
-		{plainBlock, "real_server"},
+			"sorry_server_lvs_method connect_timeout retry delay_before_retry warmup failover_threshold failover_up failover_down"},
+		{plainBlock, "real_server backup_real_server"},
 	},
 	"real_server": {
 		{plainWord, "weight lvs_method inhibit_on_failure uthreshold lthreshold notify_up notify_down smtp_alert virtualhost snmp_name alpha " +
@@ -42,7 +42,7 @@ var elsewhere = index(map[string][]group{
 	"BFD_CHECK":  {{plainWord, "name alpha"}},
 	"FILE_CHECK": {{plainWord, "track_file weight"}},
 	"url": {{plainWord, "path digest status_code virtualhost regex regex_no_match regex_options regex_stack regex_min_offset " +
-		"regex_max_offset tls_compliant"}},
+		"regex_max_offset tls_compliant username password"}},
 	"host":         {{plainWord, connecting}},
 	"SSL":          {{plainWord, "password ca certificate key"}},
 	"bfd_instance": {{plainWord, "neighbor_ip neighbour_ip source_ip min_rx min_tx idle_tx multiplier passive ttl hoplimit max_hops vrrp checker"}},
@@ -71,8 +71,13 @@ func (d *decoder) foreign(n *node) {
 	if !ok {
 		return
 	}
+	if n.kind == "bfd_instance" && !slices.ContainsFunc(n.children, isNeighbor) {
+		d.diags.Warnf(n.last(), "neighbor_ip ADDRESS", "no neighbor_ip in %s", n.label())
+	}
 	for _, c := range n.children {
 		switch _, known := b.words[c.keyword()]; {
+		case c.keyword() == "nb_get_retry" && known:
+			d.diags.Warnf(c.pos(), "retry", "nb_get_retry is an old word")
 		case known:
 			d.foreign(c)
 		case n.kind == "virtual_server_group":
@@ -81,6 +86,10 @@ func (d *decoder) foreign(n *node) {
 			d.foreignWord(n, c)
 		}
 	}
+}
+
+func isNeighbor(n *node) bool {
+	return n.keyword() == "neighbor_ip" || n.keyword() == "neighbour_ip"
 }
 
 func (d *decoder) foreignWord(n, c *node) {

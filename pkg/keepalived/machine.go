@@ -88,7 +88,9 @@ func CheckMachine(cfg *Config, facts Facts) diag.List {
 	if cfg.Compat {
 		m.leaveOut()
 	}
-	return tidy(m.diags)
+	m.diags = tidy(m.diags)
+	pointOut(&m.diags, cfg.opened)
+	return m.diags
 }
 
 func (m *machine) drop(pos diag.Pos, right, effect, format string, args ...any) {

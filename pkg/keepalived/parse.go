@@ -70,7 +70,11 @@ func Parse(fsys fs.FS, file string, opt Options) (*Config, diag.List) {
 	if !r.full { // what is left of a text that was cut short says nothing
 		d.config(tree.finish())
 	}
-	return d.cfg, tidy(diags)
+	d.cfg.opened = r.opened
+	diags = tidy(diags)
+	pointOut(&diags, r.opened)
+	diags.Sort()
+	return d.cfg, diags
 }
 
 // tidy drops findings that say the same of the same place, as lines that come

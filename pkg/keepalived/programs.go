@@ -114,16 +114,27 @@ func (m *machine) commands() {
 	}
 	if name := m.cfg.Global.ScriptUser.Name; name != "" && m.unknownUser(name) {
 		m.drop(m.cfg.Global.scriptUserPos, "a user of this machine", "runs no script that names no user of its own", "script_user %s: there is no such user", name)
-		for _, u := range uses {
-			if u.cmd.User.Name == "" {
-				m.gone[u.cmd.Pos] = true
-				m.untracked(u.cmd)
-			}
-		}
+		m.withoutUser(uses)
 		return
 	}
 	if asRoot != (diag.Pos{}) && m.cfg.Global.ScriptUser.Name == "" {
 		m.diags.Warnf(asRoot, "a user "+DefaultScriptUser+", or script_user in global_defs", "scripts run as root")
+	}
+}
+
+// withoutUser leaves out the commands that would run as the script_user, who
+// does not exist.
+func (m *machine) withoutUser(uses []use) {
+	for _, u := range uses {
+		if u.cmd.User.Name == "" {
+			m.gone[u.cmd.Pos] = true
+			m.untracked(u.cmd)
+		}
+	}
+	for _, s := range m.cfg.Scripts {
+		if s.Command != nil && s.Command.User.Name == "" {
+			m.drop(s.end, "see script_user", "leaves it out", "vrrp_script %s has no user to run as", s.Name)
+		}
 	}
 }
 

@@ -50,6 +50,11 @@ type reader struct {
 	open  []string // files being read, outermost first
 	dir   string   // of the file being read, for _PWD
 
+	here     diag.Pos // of the line being expanded
+	opened   []opening
+	late     []text // include lines that came out of the line being expanded
+	lateTold bool
+
 	defining string          // the variable whose multi-line definition is being read
 	skipping bool            // the lines of a definition that does not count are being read
 	count    int             // files opened
@@ -129,14 +134,24 @@ func (r *reader) text(data, display string) {
 func (r *reader) physical(t text, pos diag.Pos) {
 	switch {
 	case t.s == "":
+		r.empty(pos)
 	case r.skipping:
 		r.skipping = strings.HasSuffix(t.s, `\`)
 	case r.defining != "":
 		r.define(t)
-	case r.include(t):
+	case strings.IndexByte(t.s, '$') < 0 && r.include(t):
 	default:
 		r.expand(t)
 	}
+}
+
+// empty takes a line without anything in it, which ends a definition as one
+// without "\" does.
+func (r *reader) empty(pos diag.Pos) {
+	if r.defining != "" {
+		r.diags.Warnf(pos, `"\" on this line, or on none behind the last`, "an empty line ends the definition of $%s", r.defining)
+	}
+	r.defining, r.skipping = "", false
 }
 
 // readBounded reads a regular file of bounded size.

@@ -56,10 +56,13 @@ func meant(name string, names []string) string {
 	if near := diag.Nearest(name, names); near != "" {
 		return near
 	}
-	if len(names) > 0 && len(names) < 6 {
-		return list(names)
+	switch {
+	case len(names) == 0 || len(names) > 5:
+		return ""
+	case len(names) == 1:
+		return names[0]
 	}
-	return ""
+	return "one of " + list(names)
 }
 
 // trackedThings looks every tracked name up, and drops what the instance or

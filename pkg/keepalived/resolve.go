@@ -33,29 +33,20 @@ func (d *decoder) resolve() {
 	}
 }
 
-// family settles whether an instance is IPv4 or IPv6: the first VIP says, else
-// the addresses that adverts use.
+// family leaves out the addresses of an instance that are not of its family.
 func (d *decoder) family(v *Instance) {
-	_, native := v.given("native_ipv6")
-	switch {
-	case v.familyKnown:
-	case len(v.VIPs) > 0:
-		v.IPv6 = v.VIPs[0].Addr().Is6()
-	case v.SrcAddr.IsValid():
-		v.IPv6 = v.SrcAddr.Is6()
-	case len(v.Peers) > 0:
-		v.IPv6 = v.Peers[0].Addr.Is6()
-	default:
-		v.IPv6 = native
+	first, by := v.familyBy, v.familyBy
+	if by == "virtual_ipaddress" {
+		first, by = "the first address", "the VIPs"
 	}
-	if native && !v.IPv6 {
+	if _, native := v.given("native_ipv6"); native && !v.IPv6 {
 		d.diags.Warnf(v.at("native_ipv6"), "remove it", "native_ipv6 in an instance with IPv4 addresses, ignored")
 	}
 	v.VIPs = slices.DeleteFunc(v.VIPs, func(a Address) bool {
 		other := a.Addr().Is6() != v.IPv6
 		if other {
 			d.drop(a.Pos, "put it into virtual_ipaddress_excluded, or into an instance of its own", "leaves it out",
-				"%s is not of the family of the first address", a.Addr())
+				"%s is not of the family of %s", a.Addr(), first)
 		}
 		return other
 	})
@@ -64,18 +55,18 @@ func (d *decoder) family(v *Instance) {
 		if p, ok := v.given("mcast_src_ip"); ok {
 			pos = p
 		}
-		d.drop(pos, "an address of the family of the VIPs", "uses the interface's first address", "the source %s is not of the family of the VIPs", v.SrcAddr)
+		d.drop(pos, "an address of the family of "+by, "uses the interface's first address", "the source %s is not of the family of %s", v.SrcAddr, by)
 		v.SrcAddr = netip.Addr{}
 	}
 	v.Peers = slices.DeleteFunc(v.Peers, func(p Peer) bool {
 		other := p.Addr.Is6() != v.IPv6
 		if other {
-			d.drop(p.Pos, "an address of the family of the VIPs", "skips it", "the peer %s is not of the family of the VIPs", p.Addr)
+			d.drop(p.Pos, "an address of the family of "+by, "skips it", "the peer %s is not of the family of %s", p.Addr, by)
 		}
 		return other
 	})
 	if v.McastGroup.IsValid() && v.McastGroup.Is6() != v.IPv6 {
-		d.drop(v.at("mcast_dst_ip"), "a group of the family of the VIPs", useDefault, "the group %s is not of the family of the VIPs", v.McastGroup)
+		d.drop(v.at("mcast_dst_ip"), "a group of the family of "+by, useDefault, "the group %s is not of the family of %s", v.McastGroup, by)
 		v.McastGroup = netip.Addr{}
 	}
 	if !v.McastGroup.IsValid() {

@@ -49,8 +49,9 @@ type Script struct {
 	InitFail bool // starts as failed, not as unknown
 	Pos      diag.Pos
 
-	refused bool // it runs nothing, which has been told
-	own     bool // a vrrp_probe, which keepalived does not have
+	end     diag.Pos // of its block
+	refused bool     // it runs nothing, which has been told
+	own     bool     // a vrrp_probe, which keepalived does not have
 }
 
 // ProbeKind is what a vrrp_probe does.

@@ -13,6 +13,10 @@ type node struct {
 	end      diag.Pos // of its partner
 	children []*node
 	kind     string // what the block is, "" if unknown: its keyword
+
+	lost bool // keepalived takes only the first kept of children for such
+	kept int
+	into *node // the block that is still open to keepalived, and loses this one
 }
 
 func (n *node) keyword() string { return n.words[0].s }
@@ -112,11 +116,15 @@ func (b *treeBuilder) openBlock(pos diag.Pos) {
 		b.deep++
 	case b.last == nil || b.last.block:
 		drop(b.diags, b.compat, pos, "a keyword before it", "passes over it", "a { that belongs to nothing")
-		// What follows counts as if the brace and its partner were not there.
-		b.stack = append(b.stack, b.top())
+		if !b.compat {
+			// What follows counts as if the brace and its partner were not there.
+			b.stack = append(b.stack, b.top())
+		}
 	case b.compat && b.unknownBlock(b.top(), b.last):
 		// Its lines belong to the block around, and its } ends that.
 		b.diags.Warnf(pos, "as keepalived does, vipd passes over it", "the { of %s, which is not known here", b.last.label())
+	case b.compat && b.braceless(b.top(), b.last):
+		b.diags.Warnf(pos, "as keepalived does, vipd passes over it and takes its } for the end of "+b.top().label(), "the { of %s, which takes none", b.last.keyword())
 	default:
 		b.push(b.last, pos)
 	}
@@ -170,17 +178,8 @@ func (b *treeBuilder) resync(n *node) {
 	}
 	inner := b.top()
 	b.diags.Errorf(n.pos(), "a } before it", "%s inside %s, which opened at line %d", n.keyword(), inner.label(), inner.open.Line)
+	n.into = inner
 	b.stack = b.stack[:1]
-}
-
-// endUnknown tells of the end of a block that is not known, inside one that
-// is. keepalived passes over the block's { and takes its } for the end of the
-// block around, so that what follows is lost.
-func (b *treeBuilder) endUnknown(n *node, pos diag.Pos) {
-	around := b.top()
-	if len(b.stack) > 1 && n != around && b.unknownBlock(around, n) {
-		b.diags.Warnf(pos, "remove the block", "keepalived takes this } for the end of %s, and loses what follows in it", around.label())
-	}
 }
 
 // unknownBlock reports whether n, in the block around it, opens a block that
@@ -202,5 +201,6 @@ func (b *treeBuilder) finish() *node {
 			drop(b.diags, b.compat, n.open, "a } at its end", "reads it to the end of the file", "the { of %s is never closed", n.label())
 		}
 	}
+	b.tellLost(b.stack[0])
 	return b.stack[0]
 }
