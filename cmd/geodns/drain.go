@@ -114,7 +114,10 @@ func (f *changeFlags) change(cmd *cobra.Command, action, site string) error {
 	if cmd.Flags().Changed("for") && f.hold <= 0 {
 		return &cli.UsageError{Command: cmd.CommandPath(), Err: fmt.Errorf("--for %v: a time above 0, or no --for to hold until it is taken back", f.hold)}
 	}
-	f.body.For = control.Duration(f.hold)
+	if f.hold > 0 {
+		hold := control.Duration(f.hold)
+		f.body.For = &hold
+	}
 	if cmd.Flags().Changed("over") {
 		over := control.Duration(f.over)
 		f.body.Over = &over

@@ -23,7 +23,7 @@ type ChangeRequest struct {
 
 // ChangeBody is the body of a request that changes something.
 type ChangeBody struct {
-	For         Duration  `json:"for,omitzero"`
+	For         *Duration `json:"for,omitempty"`  // nil: until it is taken back
 	Over        *Duration `json:"over,omitempty"` // nil: as the site says
 	Reason      string    `json:"reason,omitempty"`
 	Address     string    `json:"address,omitempty"`

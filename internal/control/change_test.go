@@ -144,12 +144,13 @@ func TestWhoMayChange(t *testing.T) {
 func TestTheUnixSocketTellsTheUser(t *testing.T) {
 	s, got := changer(t, Config{})
 	over := Duration(time.Minute)
-	_, err := (&Client{Server: "unix:" + s.cfg.Socket}).Change(t.Context(), "drain", "a/b c", ChangeBody{Over: &over, For: Duration(time.Hour)})
+	hour := Duration(time.Hour)
+	_, err := (&Client{Server: "unix:" + s.cfg.Socket}).Change(t.Context(), "drain", "a/b c", ChangeBody{Over: &over, For: &hour})
 	if err != nil || len(*got) != 1 {
 		t.Fatalf("%v, %+v", err, *got)
 	}
 	r := (*got)[0]
-	if r.Who != userName(uint32(os.Getuid())) || r.Site != "a/b c" || *r.Over != over || r.For != Duration(time.Hour) {
+	if r.Who != userName(uint32(os.Getuid())) || r.Site != "a/b c" || *r.Over != over || *r.For != hour {
 		t.Errorf("got %+v", r)
 	}
 	_, err = (&Client{Server: "unix:" + s.cfg.Socket}).Change(t.Context(), "drain", "nowhere", ChangeBody{})

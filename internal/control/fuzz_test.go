@@ -42,7 +42,7 @@ func FuzzChangeBody(f *testing.F) {
 			if err == nil {
 				err = json.Unmarshal(again, &back)
 			}
-			same := back.For == got.For && back.Reason == got.Reason && back.Address == got.Address && back.Policy == got.Policy &&
+			same := (back.For == nil) == (got.For == nil) && (got.For == nil || *back.For == *got.For) && back.Reason == got.Reason && back.Address == got.Address && back.Policy == got.Policy &&
 				back.State == got.State && back.BeyondGuard == got.BeyondGuard && (back.Over == nil) == (got.Over == nil)
 			if err != nil || !same {
 				t.Errorf("%s %q: %+v comes back as %+v, %v", action, body, got, back, err)

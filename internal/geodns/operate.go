@@ -64,13 +64,16 @@ func (s *Server) change(req control.ChangeRequest) (any, error) {
 // orderOf checks the parts of a request that have nothing to do with what is
 // configured.
 func orderOf(req control.ChangeRequest) (health.Order, error) {
-	o := health.Order{For: time.Duration(req.For), Who: req.Who, Reason: strings.TrimSpace(req.Reason)}
+	o := health.Order{Who: req.Who, Reason: strings.TrimSpace(req.Reason)}
+	if req.For != nil {
+		o.For = time.Duration(*req.For)
+	}
 	if req.Over != nil {
 		o.Over = time.Duration(*req.Over)
 	}
 	switch {
-	case o.For < 0 || o.For > health.MaxFor:
-		return o, fmt.Errorf("for is %v: a time up to %v", o.For, health.MaxFor)
+	case req.For != nil && (o.For <= 0 || o.For > health.MaxFor):
+		return o, fmt.Errorf("for is %v: a time above 0, up to %v, or no for to hold until it is taken back", o.For, health.MaxFor)
 	case o.Over < 0 || o.Over > health.MaxOver:
 		return o, fmt.Errorf("over is %v: a time up to %v", o.Over, health.MaxOver)
 	case o.For > 0 && o.Over > o.For:

@@ -25,7 +25,7 @@ type Dir struct {
 }
 
 // ErrLocked says that another process serves with this state.
-var ErrLocked = errors.New("another geodns serves with this state")
+var ErrLocked = errors.New("another geodns serves with this state: serve --replace takes over from it")
 
 // Open creates the folder if it is not there and takes its lock, which the
 // kernel gives back however the process ends. The error is [ErrLocked], with
