@@ -79,6 +79,7 @@ func (d *decoder) peerOptions(p *Peer, c *node) {
 func (d *decoder) noBlock(c *node) {
 	if c.block {
 		d.drop(c.open, "", "passes over them", "braces behind %s, which is an entry of a list", c.keyword())
+		d.leftOut(c)
 	}
 }
 

@@ -175,6 +175,9 @@ func (d *decoder) addr(n *node, effect string) (netip.Addr, bool) {
 	return a.Unmap(), true
 }
 
+// needsName are the blocks without whose name keepalived refuses the file.
+var needsName = map[string]bool{"vrrp_script": true, "vrrp_track_process": true, "track_file": true, "vrrp_track_file": true}
+
 // name returns the name of a block, which must be the only word behind its
 // keyword. Without one the block is an error that keepalived skips.
 func (d *decoder) name(n *node) (word, bool) {
@@ -183,7 +186,11 @@ func (d *decoder) name(n *node) (word, bool) {
 		if len(n.words) > 2 {
 			pos = n.words[2].pos
 		}
-		d.drop(pos, n.keyword()+" NAME {", "skips the block", "%s must have one name", n.keyword())
+		effect := "skips the block"
+		if len(n.words) == 1 && needsName[n.keyword()] {
+			effect = "" // keepalived does not start
+		}
+		d.drop(pos, n.keyword()+" NAME {", effect, "%s must have one name", n.keyword())
 		return word{}, false
 	}
 	return n.words[1], true

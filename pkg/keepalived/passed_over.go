@@ -15,6 +15,62 @@ func (b *treeBuilder) braceless(around, n *node) bool {
 	return known && !k.block || wordsOf(around.kind).words == nil && around.kind != "" && around.kind != topLevel
 }
 
+// missingBrace opens the block of the last line although no brace followed, if
+// its keyword makes no sense without. keepalived does so inside other blocks,
+// but takes the } for the end of both; outside all blocks it finds nothing in
+// the block, and reads its lines as if they stood there.
+func (b *treeBuilder) missingBrace() {
+	n, around := b.last, b.top()
+	if n == nil || n.block {
+		return
+	}
+	k := wordsOf(around.kind).words[n.keyword()]
+	if !k.block {
+		return
+	}
+	b.last = nil
+	if !b.compat && k.list && len(n.words) > 1 {
+		// A list on one line was meant: keepalived takes what follows for its
+		// entries.
+		b.loseRest()
+		return
+	}
+	if len(b.stack) == 1 && b.compat {
+		drop(b.diags, b.compat, n.pos(), "", "finds nothing in it", "%s without a {", n.label())
+		n.block, n.kind, n.open, n.end = true, n.keyword(), n.pos(), n.pos()
+		return
+	}
+	drop(b.diags, b.compat, n.pos(), "{ at the end of the line", "reads on as if it stood there, and takes the } for the end of "+around.label()+" too", "%s without a {", n.label())
+	if n.unopened = true; len(b.stack) == 1 {
+		n.into = n
+	}
+	b.push(n, n.pos())
+}
+
+// endUnopened takes the } of a block without a {.
+func (b *treeBuilder) endUnopened(n *node, pos diag.Pos) {
+	if wordsOf(n.kind).words != nil && len(n.children) > 0 {
+		b.diags.Warnf(n.children[0].pos(), "", "keepalived looks for the { of %s here", n.label())
+	}
+	switch {
+	case len(b.stack) == 1: // of the file: told line by line
+	case b.compat:
+		b.closeBlock(pos)
+	default:
+		b.diags.Warnf(pos, "", "keepalived takes this } for the end of %s too, and loses what follows in it", b.top().label())
+		b.loseRest()
+	}
+}
+
+// loseRest notes that what follows in every open block is lost.
+func (b *treeBuilder) loseRest() {
+	for _, n := range b.stack[1:] {
+		if !n.lost {
+			n.lost, n.kept = true, len(n.children)
+		}
+	}
+}
+
 // real returns the innermost open block that keepalived takes for one; nil if
 // that is the file.
 func (b *treeBuilder) real() *node {
@@ -43,11 +99,7 @@ func (b *treeBuilder) endUnknown(n *node, pos diag.Pos) {
 	default:
 		b.diags.Warnf(pos, "remove the block", "keepalived takes this } for the end of %s, and loses what follows in it", block.label())
 	}
-	for _, n := range b.stack[1:] {
-		if !n.lost {
-			n.lost, n.kept = true, len(n.children)
-		}
-	}
+	b.loseRest()
 }
 
 // tellLost tells of the lines below n that keepalived loses.

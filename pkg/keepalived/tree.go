@@ -14,6 +14,8 @@ type node struct {
 	children []*node
 	kind     string // what the block is, "" if unknown: its keyword
 
+	unopened bool // its { is missing
+
 	lost bool // keepalived takes only the first kept of children for such
 	kept int
 	into *node // the block that is still open to keepalived, and loses this one
@@ -151,23 +153,11 @@ func (b *treeBuilder) closeBlock(pos diag.Pos) {
 	top := b.top()
 	top.end = pos
 	b.stack = b.stack[:len(b.stack)-1]
+	if top.unopened {
+		b.endUnopened(top, pos)
+		return
+	}
 	b.endUnknown(top, pos)
-}
-
-// missingBrace opens the block of the last line although no brace followed,
-// if its keyword makes no sense without: keepalived does so too.
-func (b *treeBuilder) missingBrace() {
-	n := b.last
-	if n == nil || n.block {
-		return
-	}
-	// With words behind it, a list was meant to be on one line.
-	if k := wordsOf(b.top().kind).words[n.keyword()]; !k.block || k.list && len(n.words) > 1 {
-		return
-	}
-	drop(b.diags, b.compat, n.pos(), "{ at the end of the line", "reads on as if it stood there", "%s without a {", n.label())
-	b.push(n, n.pos())
-	b.last = nil
 }
 
 // resync closes blocks when a line can only stand outside them: a brace is
