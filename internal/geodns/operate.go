@@ -45,6 +45,10 @@ func (s *Server) change(req control.ChangeRequest) (any, error) {
 		}
 		reply.Message, err = s.carryOut(target, req, order, now)
 		reply.Overrides = overridesOf(s.checker.board, target, now)
+		reply.Notes = []string{}
+		if req.Action == "undrain" || req.State == "none" {
+			reply.Notes = othersOf(s.checker.board, target, now)
+		}
 	})
 	switch {
 	case !ran:
@@ -54,11 +58,30 @@ func (s *Server) change(req control.ChangeRequest) (any, error) {
 	}
 	s.Log.Info("override", "action", req.Action, "site", req.Site, "target", req.Address, "policy", req.Policy,
 		"who", req.Who, "reason", req.Reason, "result", reply.Message)
-	reply.Notes = []string{}
 	if err := s.keeper.write(); err != nil {
 		reply.Notes = append(reply.Notes, "it holds, but not over a restart: "+err.Error())
 	}
 	return reply, nil
+}
+
+// othersOf tells what still holds of the same site once a target was put back:
+// who drained one address does not get it back by naming the site.
+func othersOf(b *health.Board, t health.Target, now time.Time) []string {
+	out := []string{}
+	for _, p := range b.Overrides() {
+		if p.Target.Site != t.Site || p.Target == t {
+			continue
+		}
+		flag := ""
+		switch {
+		case p.Target.Policy != "":
+			flag = "; --policy " + p.Target.Policy + " takes it back"
+		case p.Target.Addr.IsValid():
+			flag = "; --address " + p.Target.Addr.String() + " takes it back"
+		}
+		out = append(out, "still: "+sentence(p.Target, overridesOf(b, p.Target, now))+flag)
+	}
+	return out
 }
 
 // orderOf checks the parts of a request that have nothing to do with what is
