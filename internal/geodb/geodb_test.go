@@ -75,9 +75,10 @@ func TestCityInMaxMindsLayout(t *testing.T) {
 		"2001:db8::1":        "OC, AU",
 		"2001:db8:1::1":      "NA, US",
 		"2001:db9::":         "unknown",
-		// Aliases of IPv4 within IPv6 are not followed: 6to4 says where the
-		// tunnel begins, not where the client is.
-		"2002:27d:a001::1": "unknown",
+		// The file has its IPv4 part under 6to4 and Teredo too.
+		"2002:27d:a001::1":   "EU, GB, GB-ENG, GB-OXF, Boxford (2655045), 51.75,-1.25",
+		"2001:0:27d:a0ff::1": "EU, GB, GB-ENG, GB-OXF, Boxford (2655045), 51.75,-1.25",
+		"2002:27d:a101::":    "unknown",
 	})
 	info := geodb.Describe(src)
 	if info.Type != "GeoLite2-City" || !info.Built.Equal(geodbtest.Built) || info.Places != 7 {

@@ -31,6 +31,11 @@ func parse(data []byte) (*geo.Source, error) {
 	if err := l.load(); err != nil {
 		return nil, err
 	}
+	for _, prefix := range geo.Aliases() {
+		if hasAlias(data, &db.Metadata, prefix) {
+			l.builder.Alias(prefix)
+		}
+	}
 	src := l.builder.Source("")
 	src.Type, src.Built = databaseType, built
 	src.Fields |= promised(src.Type)
@@ -95,7 +100,7 @@ var (
 )
 
 func (l *loader) load() error {
-	// Aliases of IPv4 within IPv6 are left out by the library.
+	// Aliases of IPv4 within IPv6 are left out by the library; see hasAlias.
 	for network := range l.db.Networks() {
 		if err := network.Err(); err != nil {
 			return fmt.Errorf("damaged: fetch it anew: %w", err)

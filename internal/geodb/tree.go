@@ -3,6 +3,7 @@ package geodb
 import (
 	"encoding/binary"
 	"math"
+	"net/netip"
 
 	"github.com/oschwald/maxminddb-golang/v2"
 )
@@ -25,6 +26,35 @@ func tooTangled(data []byte, m *maxminddb.Metadata) bool {
 	}
 	t.leaves = make([]uint32, t.nodes)
 	return uint64(t.count(0, 0)) > branching*(uint64(t.nodes)+1)
+}
+
+// hasAlias reports whether the IPv4 part of an IPv6 tree, which stands at ::/96,
+// stands under a prefix too, so that readers of the file answer there what they
+// do for the IPv4 address behind the prefix. The tree must have been verified.
+func hasAlias(data []byte, m *maxminddb.Metadata, prefix netip.Prefix) bool {
+	t := tree{data: data, recordSize: m.RecordSize, nodes: m.NodeCount}
+	if m.IPVersion != 6 || t.nodes*t.recordSize/4 > uint(len(data)) {
+		return false
+	}
+	node, ok := t.under(prefix)
+	v4, okV4 := t.under(ipv4InIPv6)
+	return ok && okV4 && node == v4
+}
+
+// under returns the node at the end of an IPv6 prefix; false if the tree ends
+// before it or there.
+func (t *tree) under(prefix netip.Prefix) (node uint, ok bool) {
+	b := prefix.Addr().As16()
+	for i := range prefix.Bits() {
+		if node >= t.nodes {
+			return 0, false
+		}
+		left, right := t.children(node)
+		if node = left; b[i/8]>>(7-i%8)&1 == 1 {
+			node = right
+		}
+	}
+	return node, node < t.nodes
 }
 
 type tree struct {

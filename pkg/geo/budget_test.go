@@ -41,6 +41,10 @@ func generate(s shape) (city, asn *Source) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	cities, asns := NewSourceBuilder(), NewSourceBuilder()
 	operators := generateOperators(rng, s, cities, asns)
+	for _, p := range Aliases() { // as in MaxMind's
+		cities.Alias(p)
+		asns.Alias(p)
+	}
 
 	// IPv4 is full. Networks differ in size, so that look-ups do not fall on a
 	// grid.

@@ -18,7 +18,8 @@
 // and the benchmarks measure this.
 //
 // IPv4 and IPv6 are two separate address spaces. An IPv4-mapped IPv6 address
-// (::ffff:192.0.2.1) is its IPv4 address everywhere.
+// (::ffff:192.0.2.1) is its IPv4 address everywhere; one of 6to4 or Teredo has
+// the place of the IPv4 address in it where a database says so ([Aliases]).
 package geo
 
 import (

@@ -12,6 +12,8 @@ type Index struct {
 	places placeSet
 	v4     ranges[addr4]
 	v6     ranges[addr6]
+
+	aliases aliases
 }
 
 // Merge joins sources, the most trusted first: each field of a place comes
@@ -24,14 +26,28 @@ func Merge(sources ...*Source) *Index {
 	if len(sources) == 0 {
 		return &Index{places: newInterner().placeSet, v4: everything[addr4](0), v6: everything[addr6](0)}
 	}
-	first := sources[0]
-	ix := &Index{first.Fields, first.places, first.v4, first.v6}
-	for _, next := range sources[1:] {
+	ix := sources[0].index()
+	for _, source := range sources[1:] {
+		next := source.index()
+		writeOutAliases(ix, next)
 		m := newMerger(&ix.places, &next.places)
-		ix.v4 = mergeRanges(ix.v4, next.v4, m.combine)
-		ix.v6 = mergeRanges(ix.v6, next.v6, m.combine)
-		ix.places = m.out.placeSet
-		ix.fields |= next.Fields
+		merged := &Index{fields: ix.fields | next.fields}
+		merged.v4 = mergeRanges(ix.v4, next.v4, m.combine)
+		merged.v6 = mergeRanges(ix.v6, next.v6, m.combine)
+		merged.aliases = mergeAliases(ix, next, &merged.v4, m.combine)
+		merged.places = m.out.placeSet
+		ix = merged
+	}
+	return ix
+}
+
+// index returns the index of one source alone.
+func (s *Source) index() *Index {
+	ix := &Index{fields: s.Fields, places: s.places, v4: s.v4, v6: s.v6}
+	for k, is := range s.aliased {
+		if is {
+			ix.aliases[k] = &ix.v4
+		}
 	}
 	return ix
 }
@@ -116,7 +132,12 @@ func (ix *Index) lookup(a netip.Addr) Place {
 	case a.Is4():
 		return ix.places.place(ix.v4.refs[ix.v4.find(addr4Of(a))])
 	}
-	return ix.places.place(ix.v6.refs[ix.v6.find(addr6Of(a))])
+	in6 := addr6Of(a)
+	if k, in := embedded(in6); k >= 0 && ix.aliases[k] != nil {
+		r := ix.aliases[k]
+		return ix.places.place(r.refs[r.find(in)])
+	}
+	return ix.places.place(ix.v6.refs[ix.v6.find(in6)])
 }
 
 // Fields returns what at least one of the sources carries.
@@ -130,9 +151,15 @@ func (ix *Index) Size() (v4, v6, places int) {
 
 // Bytes estimates the memory that the index holds.
 func (ix *Index) Bytes() int {
-	return ix.places.bytes() +
+	n := ix.places.bytes() +
 		4*cap(ix.v4.starts) + 4*cap(ix.v4.refs) +
 		16*cap(ix.v6.starts) + 4*cap(ix.v6.refs)
+	for _, r := range ix.aliases {
+		if r != nil && r != &ix.v4 {
+			n += 4*cap(r.starts) + 4*cap(r.refs)
+		}
+	}
+	return n
 }
 
 // Range is a run of addresses, both ends included.
@@ -140,7 +167,9 @@ type Range struct{ First, Last netip.Addr }
 
 // Ranges yields all addresses of both families, IPv4 first and in order, cut
 // into ranges with one place each; the place is only valid until the next.
-// Ranges of which nothing is known are among them, with the zero Place.
+// Ranges of which nothing is known are among them, with the zero Place. IPv6
+// addresses that stand for IPv4 ones ([SourceBuilder.Alias]) are as the IPv6
+// parts of the databases have them.
 func (ix *Index) Ranges() iter.Seq2[Range, *Place] {
 	return func(yield func(Range, *Place) bool) {
 		_ = yieldRanges(&ix.places, &ix.v4, yield) && yieldRanges(&ix.places, &ix.v6, yield)

@@ -19,12 +19,14 @@ type oracle struct {
 	sources  [][]entry
 	networks []netip.Prefix
 	classify Classifier
+	aliased  [][2]bool // by source, for 6to4 and Teredo
 }
 
 // place merges, per field, what the longest match of each source says.
 func (o *oracle) place(a netip.Addr) Place {
 	var merged Place
-	for _, entries := range o.sources {
+	for i := range o.sources {
+		entries := o.entries(i)
 		var best Place
 		length := -1
 		for _, e := range entries {
@@ -57,6 +59,33 @@ func (o *oracle) place(a netip.Addr) Place {
 	return merged
 }
 
+// entries returns what a source says, its aliases written out: the network
+// itself, of which nothing is known by its own entries, and in it a copy of all
+// that is known of IPv4.
+func (o *oracle) entries(source int) []entry {
+	out := slices.Clone(o.sources[source])
+	if o.aliased == nil {
+		return out
+	}
+	for k, alias := range []string{"2002::/16", "2001::/32"} {
+		if !o.aliased[source][k] {
+			continue
+		}
+		under := netip.MustParsePrefix(alias)
+		out = slices.DeleteFunc(out, func(e entry) bool { return e.prefix.Bits() >= under.Bits() && under.Contains(e.prefix.Addr()) })
+		out = append(out, entry{prefix: under})
+		for _, e := range o.sources[source] {
+			if !e.prefix.Addr().Is4() {
+				continue
+			}
+			b, v4 := under.Addr().As16(), e.prefix.Addr().As4()
+			copy(b[under.Bits()/8:], v4[:])
+			out = append(out, entry{netip.PrefixFrom(netip.AddrFrom16(b), under.Bits()+e.prefix.Bits()), e.place})
+		}
+	}
+	return out
+}
+
 func (o *oracle) class(a netip.Addr) uint32 {
 	p := o.place(a)
 	return o.classify(&p, o.holders(a))
@@ -86,8 +115,8 @@ func (o *oracle) edges(v4 bool) []netip.Addr {
 			out = append(out, after)
 		}
 	}
-	for _, entries := range o.sources {
-		for _, e := range entries {
+	for i := range o.sources {
+		for _, e := range o.entries(i) {
 			add(e.prefix)
 		}
 	}
@@ -134,6 +163,11 @@ func (o *oracle) build() *Index {
 		b := NewSourceBuilder()
 		for _, e := range entries {
 			b.Add(e.prefix, e.place)
+		}
+		for k, p := range Aliases() {
+			if o.aliased != nil && o.aliased[i][k] {
+				b.Alias(p)
+			}
 		}
 		sources = append(sources, b.Source(fmt.Sprint("source ", i)))
 	}

@@ -16,6 +16,8 @@ type Source struct {
 	places placeSet
 	v4     ranges[addr4]
 	v6     ranges[addr6]
+
+	aliased [len(embeddings)]bool
 }
 
 // Size returns the number of address ranges of each family and of different
@@ -35,6 +37,8 @@ type SourceBuilder struct {
 	fields Fields
 	v4     []span[addr4]
 	v6     []span[addr6]
+
+	aliased [len(embeddings)]bool
 }
 
 // NewSourceBuilder returns an empty builder.
@@ -92,6 +96,15 @@ func (b *SourceBuilder) AddRange(first, last netip.Addr, ref Ref) {
 	}
 }
 
+// Alias makes the addresses of one of [Aliases] have the places of the IPv4
+// addresses in them, whatever was or is added there. Other prefixes have no
+// effect.
+func (b *SourceBuilder) Alias(prefix netip.Prefix) {
+	for k, known := range Aliases() {
+		b.aliased[k] = b.aliased[k] || known == prefix
+	}
+}
+
 // Source returns what was collected. The builder must not be used afterwards.
 func (b *SourceBuilder) Source(name string) *Source {
 	s := &Source{
@@ -100,6 +113,8 @@ func (b *SourceBuilder) Source(name string) *Source {
 		places: b.places.placeSet,
 		v4:     flatten(b.v4),
 		v6:     flatten(b.v6),
+
+		aliased: b.aliased,
 	}
 	*b = SourceBuilder{}
 	return s

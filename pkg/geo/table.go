@@ -7,7 +7,8 @@ import "net/netip"
 type Table struct {
 	v4     table4
 	v6     table6
-	nobody uint32 // the class of an invalid address
+	alias  [len(embeddings)]*table4 // of IPv4 addresses within IPv6 ones; nil: v6 has them all
+	nobody uint32                   // the class of an invalid address
 	hash   uint64
 }
 
@@ -21,7 +22,8 @@ type Classifier func(place *Place, cidrs []int) uint32
 // Compile returns the table of the classes that classify gives to all
 // addresses. classify is called once for each combination of place and
 // networks that occurs, in a fixed order: first for an invalid address (the
-// zero Place, no networks), then by ascending address, IPv4 first.
+// zero Place, no networks), then by ascending address, IPv4 first, and last for
+// IPv4 addresses within IPv6 ones ([SourceBuilder.Alias]).
 // Neighbouring ranges of the same class are merged, whatever their places.
 func Compile(ix *Index, cidrs []netip.Prefix, classify Classifier) *Table {
 	nets := newNetSets(cidrs)
@@ -33,8 +35,9 @@ func Compile(ix *Index, cidrs []netip.Prefix, classify Classifier) *Table {
 		inNets:   make(map[uint64]uint32),
 	}
 	t := &Table{nobody: c.class(0, 0)}
-	t.v4 = newTable4(compileRanges(c, &ix.v4, &nets.v4))
-	t.v6 = newTable6(compileRanges(c, &ix.v6, &nets.v6))
+	v4 := compileRanges(c, &ix.v4, &nets.v4)
+	t.v4 = newTable4(v4)
+	t.v6 = newTable6(compileAliases(c, ix, nets, &v4, t))
 	t.hash = t.sum()
 	return t
 }
@@ -114,7 +117,7 @@ func (t *Table) Lookup(a netip.Addr) (class uint32, bits uint8) {
 		class, bits = t.v4.lookup(addr4Of(a))
 		return class, 96 + bits
 	case a.IsValid():
-		return t.v6.lookup(addr6Of(a))
+		return t.lookup6(addr6Of(a))
 	}
 	return t.nobody, 0
 }
@@ -141,12 +144,14 @@ func (t *Table) Nearby(a netip.Addr) uint32 {
 func (t *Table) Size() (v4, v6 int) { return len(t.v4.starts), len(t.v6.hi) }
 
 // Bytes returns the memory that the table holds.
-func (t *Table) Bytes() int { return t.v4.bytes() + t.v6.bytes() }
+func (t *Table) Bytes() int { return t.v4.bytes() + t.v6.bytes() + t.aliasBytes() }
 
 // Equal reports whether both tables give the same answer for every address,
-// so that one of them can serve for both.
+// so that one of them can serve for both. Tables of indices of which one has an
+// alias ([SourceBuilder.Alias]) where the other has the same as its IPv6 part are
+// not equal.
 func (t *Table) Equal(u *Table) bool {
-	return t == u || t.hash == u.hash && t.nobody == u.nobody && t.v4.equal(&u.v4) && t.v6.equal(&u.v6)
+	return t == u || t.hash == u.hash && t.nobody == u.nobody && t.v4.equal(&u.v4) && t.v6.equal(&u.v6) && t.equalAliases(u)
 }
 
 // Hash returns a number that is the same for equal tables, on every machine
@@ -167,6 +172,11 @@ func (t *Table) sum() uint64 {
 	for i, n := range t.v6.deepAt {
 		h = mix(h, uint64(n))
 		h = mix(h, t.v6.deepLo[i])
+	}
+	for _, a := range t.alias {
+		if a != nil {
+			h = mix(h, uint64(len(a.starts)))
+		}
 	}
 	return h
 }

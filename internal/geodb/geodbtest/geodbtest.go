@@ -132,10 +132,21 @@ func Flat(p geo.Place) mmdbtype.Map {
 	return r
 }
 
+// WriteUnaliased is WriteCity without the IPv4 part under 6to4 and Teredo.
+func WriteUnaliased(t testing.TB, path string, places Places) {
+	t.Helper()
+	write(t, path, "GeoLite2-City", records(places, City), true)
+}
+
 // Write writes a database of any type with the given records by network. If
 // all networks are IPv4 it is an IPv4 database. It has no description, which
 // is legal and known to upset readers.
 func Write(t testing.TB, path, databaseType string, records map[string]mmdbtype.Map) {
+	t.Helper()
+	write(t, path, databaseType, records, false)
+}
+
+func write(t testing.TB, path, databaseType string, records map[string]mmdbtype.Map, unaliased bool) {
 	t.Helper()
 	prefixes := sortedPrefixes(t, records)
 	version := 4
@@ -149,6 +160,7 @@ func Write(t testing.TB, path, databaseType string, records map[string]mmdbtype.
 		DatabaseType:            databaseType,
 		IPVersion:               version,
 		IncludeReservedNetworks: true,
+		DisableIPv4Aliasing:     unaliased,
 	})
 	if err != nil {
 		t.Fatal(err)
