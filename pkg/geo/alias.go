@@ -143,13 +143,12 @@ func mergeAliases(a, b *Index, v4 *ranges[addr4], combine func(x, y uint32) uint
 	return out
 }
 
-// compileAliases returns the classes of all IPv6 addresses, and the tables by
-// which those in embeddings are looked up. v4 are the classes of the IPv4
-// addresses, which count for the embedded ones too unless networks are asked
-// for: an IPv4 network does not hold them.
+// compileAliases returns the classes of all IPv6 addresses, and sets the tables
+// by which those in embeddings are looked up. v4 are the classes of the IPv4
+// addresses.
 func compileAliases(c *compiler, ix *Index, nets *netSets, v4 *ranges[addr4], t *Table) ranges[addr6] {
 	places, sets := &ix.v6, [len(embeddings)]uint32{}
-	var own [len(embeddings)]bool // looked up by a table of its own
+	var own [len(embeddings)]bool // looked up by way of IPv4
 	for k, e := range embeddings {
 		if ix.aliases[k] == nil {
 			continue
@@ -167,33 +166,61 @@ func compileAliases(c *compiler, ix *Index, nets *netSets, v4 *ranges[addr4], t 
 		if !own[k] {
 			continue
 		}
-		classes := v4
-		if ix.aliases[k] != &ix.v4 || sets[k] != 0 || len(nets.v4.starts) > 1 || nets.v4.refs[0] != 0 {
-			all := everything[addr4](sets[k])
-			compiled := compileRanges(c, ix.aliases[k], &all)
-			classes = &compiled
-		}
+		classes := embeddedClasses(c, ix, nets, v4, k, sets[k])
 		if len(classes.starts) > 2 {
-			t.alias[k] = t.tableOf(classes, v4)
+			patch := newTable4(patchOf(v4, &classes))
+			if t.alias[k] = &patch; k > 0 && t.alias[0] != nil && t.alias[0].equal(&patch) {
+				t.alias[k] = t.alias[0]
+			}
 		}
-		mid := e.borders(classes)
+		mid := e.borders(&classes)
 		out = out.replaced(e.first, e.last(), &mid)
 	}
 	return out
 }
 
-// tableOf returns a table of classes, one that is there if it is the same.
-func (t *Table) tableOf(classes, v4 *ranges[addr4]) *table4 {
-	if classes == v4 {
-		return &t.v4
+// embeddedClasses returns the classes of IPv4 addresses within an embedding that
+// one set of networks holds as a whole. An IPv4 network does not hold them; where
+// there is none, the classes are those of the IPv4 addresses themselves.
+func embeddedClasses(c *compiler, ix *Index, nets *netSets, v4 *ranges[addr4], k int, set uint32) ranges[addr4] {
+	if ix.aliases[k] != &ix.v4 || set != 0 {
+		all := everything[addr4](set)
+		return compileRanges(c, ix.aliases[k], &all)
 	}
-	table := newTable4(*classes)
-	for _, known := range append(t.alias[:], &t.v4) {
-		if known != nil && known.equal(&table) {
-			return known
+	var out ranges[addr4]
+	for n, start := range nets.v4.starts {
+		from, class := v4, func(ref uint32) uint32 { return ref }
+		if nets.v4.refs[n] != 0 {
+			from, class = &ix.v4, func(ref uint32) uint32 { return c.class(ref, 0) }
+		}
+		i := from.find(start)
+		out.add(start, class(from.refs[i]))
+		for i++; i < len(from.starts) && !nets.v4.last(n).before(from.starts[i]); i++ {
+			out.add(from.starts[i], class(from.refs[i]))
 		}
 	}
-	return &table
+	return out
+}
+
+// patchOf returns what has to be known of b beside a: where a range of a is one
+// of b, with the same ends and class, 0; else the class in b, plus one. Since
+// the ends are the same, the scope of what is 0 is that in a.
+func patchOf(a, b *ranges[addr4]) (out ranges[addr4]) {
+	i, j := 0, 0
+	for j < len(b.starts) {
+		if i < len(a.starts) && a.starts[i].before(b.starts[j]) {
+			i++
+			continue
+		}
+		same := i < len(a.starts) && a.starts[i] == b.starts[j] && a.last(i) == b.last(j) && a.refs[i] == b.refs[j]
+		if ref := b.refs[j] + 1; same {
+			out.add(b.starts[j], 0)
+		} else {
+			out.add(b.starts[j], ref)
+		}
+		j++
+	}
+	return out
 }
 
 // borders returns the first two and the last two ranges of an embedding, which
@@ -213,13 +240,20 @@ func (e embedding) borders(classes *ranges[addr4]) (out ranges[addr6]) {
 // first nor in the last range of its embedding is looked up as an IPv4 address:
 // the ranges around it are others, so the scope is as exact as in its own table.
 func (t *Table) lookup6(a addr6) (class uint32, bits uint8) {
-	if k, in := embedded(a); k >= 0 && t.alias[k] != nil {
-		table := t.alias[k]
-		if i := table.find(in); i > 0 && i+1 < len(table.starts) {
-			return table.classes.at(i), uint8(embeddings[k].length) + table.scope(i, in)
-		}
+	k, in := embedded(a)
+	if k < 0 || t.alias[k] == nil {
+		return t.v6.lookup(a)
 	}
-	return t.v6.lookup(a)
+	table, less := t.alias[k], uint32(1)
+	i := table.find(in)
+	if table.classes.at(i) == 0 {
+		table, less = &t.v4, 0
+		i = table.find(in)
+	}
+	if i == 0 || i+1 == len(table.starts) {
+		return t.v6.lookup(a)
+	}
+	return table.classes.at(i) - less, uint8(embeddings[k].length) + table.scope(i, in)
 }
 
 // equalAliases reports whether two tables look embedded addresses up alike.
@@ -237,7 +271,7 @@ func (t *Table) equalAliases(u *Table) bool {
 func (t *Table) aliasBytes() int {
 	n := 0
 	for k, x := range t.alias {
-		if x != nil && x != &t.v4 && (k == 0 || x != t.alias[0]) {
+		if x != nil && (k == 0 || x != t.alias[0]) {
 			n += x.bytes()
 		}
 	}

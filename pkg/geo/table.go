@@ -7,7 +7,7 @@ import "net/netip"
 type Table struct {
 	v4     table4
 	v6     table6
-	alias  [len(embeddings)]*table4 // of IPv4 addresses within IPv6 ones; nil: v6 has them all
+	alias  [len(embeddings)]*table4 // of IPv4 addresses within IPv6 ones: 0 as in v4, else class + 1; nil: v6 has them all
 	nobody uint32                   // the class of an invalid address
 	hash   uint64
 }
