@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -50,6 +52,44 @@ func (s *server) post(path, body string) int {
 	}
 	resp.Body.Close()
 	return resp.StatusCode
+}
+
+// tellsWhoHasThem compares what the simulation says of fra, which sends clients
+// on, with what was answered: the part that stays, and that the rest goes to one
+// site. The tree of the policy marks that site too.
+func (s *server) tellsWhoHasThem(stays float64, to string) {
+	s.t.Helper()
+	var told struct {
+		Sends []struct {
+			Site  string
+			Stays float64
+			To    map[string]float64
+		}
+	}
+	if err := json.Unmarshal([]byte(s.get("/api/v1/simulate")), &told); err != nil {
+		s.t.Fatal(err)
+	}
+	if n := told.Sends; len(n) != 1 || n[0].Site != "fra" || math.Abs(n[0].Stays-stays) > 0.015 || math.Abs(n[0].To[to]+n[0].Stays-1) > 0.001 {
+		s.t.Errorf("the simulation says %+v; %.3f of the clients stayed at fra and all others went to %s", told.Sends, stays, to)
+	}
+	var tree struct {
+		Policies []struct {
+			Tree struct {
+				Targets []struct {
+					Name  string
+					Taken bool
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(s.get("/api/v1/policies")), &tree); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, target := range tree.Policies[0].Tree.Targets {
+		if target.Taken != (target.Name == "fra" || target.Name == to) {
+			s.t.Errorf("the tree says taken %v of %s, and clients have fra and %s", target.Taken, target.Name, to)
+		}
+	}
 }
 
 // TestExcessMovesOn tells a load beyond the capacity, by the API and by the
@@ -118,6 +158,7 @@ func TestExcessMovesOn(t *testing.T) {
 					t.Fatalf("client %d moved without a cause", i)
 				}
 			}
+			s.tellsWhoHasThem(share(first, "127.2.0.1"), map[string]string{"127.2.0.2": "iad", "127.2.0.3": "sgp"}[next])
 			if s.metric(`geodns_site_capacity{site="fra"}`) != 100 || s.metric(`geodns_site_load{site="fra"}`) != 105 {
 				t.Error("capacity and load are not in the metrics")
 			}
