@@ -41,6 +41,9 @@ before file. Lists are separated by commas.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		read := func() (config.Geodns, diag.List) { return config.Load(file, cmd.Flags()) }
 		cfg, list := read()
+		if list.HasErrors() {
+			_, list = loadFiles(file, cmd.Flags()) // what is wrong with the files too
+		}
 		cli.PrintDiags(cmd.ErrOrStderr(), list)
 		if list.HasErrors() {
 			return cli.ErrTold
