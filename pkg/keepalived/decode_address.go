@@ -37,8 +37,13 @@ func (c *cursor) next() (word, bool) {
 // value returns the word behind an option.
 func (c *cursor) value(option word) (word, bool) {
 	w, ok := c.next()
-	if !ok {
+	switch {
+	case ok:
+	case c.what == "address":
 		c.fail(option, "", "%s without a value", option.s)
+	default: // keepalived does not start
+		c.bad = true
+		c.d.drop(option.pos, "", "", "%s without a value", option.s)
 	}
 	return w, ok
 }

@@ -56,7 +56,7 @@ func (d *decoder) finishGlobal() {
 	}
 	for _, f := range []*FIFO{&g.NotifyFIFO, &g.VRRPNotifyFIFO} {
 		if f.Script != nil && f.Path == "" {
-			d.diags.Errorf(f.Script.Pos, "the line that names the FIFO", "a FIFO script without a FIFO")
+			d.drop(f.Script.Pos, "the line that names the FIFO", "does not run it", "a FIFO script without a FIFO")
 			f.Script = nil
 		}
 	}

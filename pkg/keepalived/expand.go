@@ -146,6 +146,7 @@ func (r *reader) behindBrace(t text) int {
 // emit puts a finished line out.
 func (r *reader) emit(t text) {
 	r.lines++
+	t = t.joined()
 	first := firstWord(t.s)
 	switch {
 	case first == "include_check":

@@ -68,10 +68,10 @@ func meant(name string, names []string) string {
 // trackedThings looks every tracked name up, and drops what the instance or
 // the group cannot have.
 func (d *decoder) trackedThings() {
-	used := map[string]bool{}
+	used, known := map[string]bool{}, d.meanings()
 	for _, v := range d.cfg.Instances {
 		d.ownInterface(v)
-		d.resolveTracks(&v.Track, used)
+		d.resolveTracks(&v.Track, used, known)
 		group := d.cfg.group(v.SyncGroup)
 		switch {
 		case v.Priority == Owner:
@@ -82,7 +82,7 @@ func (d *decoder) trackedThings() {
 		}
 	}
 	for _, g := range d.cfg.Groups {
-		d.resolveTracks(&g.Track, used)
+		d.resolveTracks(&g.Track, used, known)
 	}
 	d.unused(used)
 }
@@ -125,7 +125,18 @@ type meaning struct {
 }
 
 // resolveTracks gives each entry its weight and drops those that name nothing.
-func (d *decoder) resolveTracks(t *Tracks, used map[string]bool) {
+func (d *decoder) resolveTracks(t *Tracks, used map[string]bool, m meanings) {
+	t.Scripts = d.resolveKind("script", t.Scripts, used, m.scripts)
+	t.Processes = d.resolveKind("process", t.Processes, used, m.processes)
+	t.Files = d.resolveKind("file", t.Files, used, m.files)
+}
+
+// meanings are what the names of tracked things mean.
+type meanings struct {
+	scripts, processes, files map[string]meaning
+}
+
+func (d *decoder) meanings() meanings {
 	scripts, processes, files := map[string]meaning{}, map[string]meaning{}, map[string]meaning{}
 	for _, s := range d.cfg.Scripts {
 		scripts[s.Name] = meaning{s.Weight, s.Reverse, s.Command != nil || s.Probe.Kind != ProbeNone, s.own, s.Pos}
@@ -136,9 +147,7 @@ func (d *decoder) resolveTracks(t *Tracks, used map[string]bool) {
 	for _, f := range d.cfg.TrackFiles {
 		files[f.Name] = meaning{f.Weight, f.Reverse, f.Path != "", false, f.Pos}
 	}
-	t.Scripts = d.resolveKind("script", t.Scripts, used, scripts)
-	t.Processes = d.resolveKind("process", t.Processes, used, processes)
-	t.Files = d.resolveKind("file", t.Files, used, files)
+	return meanings{scripts, processes, files}
 }
 
 // definitions are the blocks that make a name for each kind of tracked thing.

@@ -103,6 +103,17 @@ func (t text) trim() text {
 	return t.slice(i, i+len(strings.TrimRight(s, blanks)))
 }
 
+// joined returns a line without the blanks before the "\" at its end: outside
+// definitions keepalived takes "priority 100 \" for the word "100\".
+func (t text) joined() text {
+	body, ok := strings.CutSuffix(t.s, `\`)
+	end := len(strings.TrimRight(body, blanks))
+	if !ok || end == 0 || end == len(body) {
+		return t
+	}
+	return t.slice(0, end).append(t.slice(len(body), len(t.s)))
+}
+
 const blanks = " \t\v\f\r"
 
 func isBlank(c byte) bool { return strings.IndexByte(blanks, c) >= 0 }

@@ -139,9 +139,9 @@ func newNamespace(t *testing.T, others ...string) namespace {
 	ns.ip(t, "addr add "+eth0+" dev eth0")
 	ns.ip(t, "addr add "+eth1+" dev eth1")
 	for i, name := range others {
-		ns.ip(t, fmt.Sprintf("link add %s type veth peer name other%d", name, i))
+		ns.ip(t, fmt.Sprintf("link add name %s type veth peer name other%d", name, i))
 		ns.ip(t, fmt.Sprintf("addr add 10.97.%d.1/24 dev %s", i, name))
-		ns.ip(t, "link set "+name+" up")
+		ns.ip(t, "link set dev "+name+" up")
 	}
 	ns.ip(t, "link set eth0 up")
 	ns.ip(t, "link set eth1 up")
