@@ -130,6 +130,7 @@ func numberFile(path string) keepalived.NumberFile {
 		return n
 	}
 	n.Exists, n.Dir = true, info.IsDir()
+	n.Odd = !n.Dir && !info.Mode().IsRegular()
 	if !info.Mode().IsRegular() {
 		return n
 	}

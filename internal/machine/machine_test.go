@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/geodns-vipd/geodns/pkg/keepalived"
 )
 
@@ -99,6 +101,9 @@ func TestNumberFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := unix.Mkfifo(filepath.Join(dir, "pipe"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	there := keepalived.NumberFile{Folder: true, Exists: true, Opens: true}
 	number := there
 	number.Number = true
@@ -106,6 +111,7 @@ func TestNumberFile(t *testing.T) {
 		"number":    number,
 		"word":      there,
 		"empty":     there,
+		"pipe":      {Folder: true, Exists: true, Odd: true},
 		"gone":      {Folder: true},
 		".":         {Folder: true, Exists: true, Dir: true},
 		"none/gone": {},

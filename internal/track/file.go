@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+	"golang.org/x/sys/unix"
 
 	"github.com/geodns-vipd/geodns/pkg/keepalived"
 )
@@ -36,7 +37,7 @@ func (f *File) Prepare() error {
 	if f.Overwrite {
 		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	}
-	file, err := os.OpenFile(f.Path, flags, 0o644)
+	file, err := openRegular(f.Path, flags)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
@@ -45,6 +46,20 @@ func (f *File) Prepare() error {
 	}
 	_, err = fmt.Fprintln(file, f.InitValue)
 	return errors.Join(err, file.Close())
+}
+
+// openRegular opens a regular file. To open a named pipe would wait for
+// somebody at its other end, and to read one for what never ends.
+func openRegular(path string, flags int) (*os.File, error) {
+	file, err := os.OpenFile(path, flags|unix.O_NONBLOCK, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if st, err := file.Stat(); err != nil || !st.Mode().IsRegular() {
+		file.Close()
+		return nil, errors.Join(err, fmt.Errorf("%s is not a regular file", path))
+	}
+	return file, nil
 }
 
 // Run watches until ctx ends. The number's changes are told within
@@ -88,7 +103,7 @@ func (f *File) Run(ctx context.Context, tell Tell) {
 // read returns what the file says now.
 func (f *File) read() News {
 	n := News{Kind: KindFile, Name: f.Name}
-	file, err := os.Open(f.Path)
+	file, err := openRegular(f.Path, os.O_RDONLY)
 	if err != nil {
 		n.Text = "cannot be read, counts as 0"
 		return n

@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/geodns-vipd/geodns/internal/stalltest"
 	"github.com/geodns-vipd/geodns/pkg/health"
 )
@@ -100,6 +102,37 @@ func TestFile(t *testing.T) {
 		if n := next(t, news, 500*time.Millisecond); n.Value != c.value {
 			t.Errorf("%q: got %+v, want %d", c.text, n, c.value)
 		}
+	}
+}
+
+// Nothing waits for the other end of a named pipe, and what is in one is no
+// number.
+func TestNamedPipeCountsAsZero(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "weight")
+	if err := unix.Mkfifo(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f := &File{Name: "w", Path: path, Init: true, InitValue: 5, Overwrite: true}
+	if err := f.Prepare(); err == nil {
+		t.Error("a number was written into a pipe that nobody reads")
+	}
+	news := collect(t, f.Run)
+	if n := next(t, news, time.Second); n.Up || n.Value != 0 {
+		t.Errorf("nobody writes: %+v", n)
+	}
+	both, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer both.Close()
+	both.WriteString("7\n")
+	if err := f.Prepare(); err == nil {
+		t.Error("a number was written into a pipe")
+	}
+	os.Remove(path)
+	os.WriteFile(path, []byte("3\n"), 0o644)
+	if n := next(t, news, 3*time.Second); n.Value != 3 {
+		t.Errorf("a file in its place: %+v", n)
 	}
 }
 

@@ -16,6 +16,7 @@ type File struct {
 type NumberFile struct {
 	Exists bool
 	Dir    bool
+	Odd    bool // neither a regular file nor a folder: a pipe, a device
 	Opens  bool // it can be read
 	Number bool // it holds a number; see [FileNumber]
 	Folder bool // the folder that it is, or would be, in exists
@@ -92,7 +93,7 @@ func (m *machine) trackFiles() {
 			m.diags.Warnf(f.pathPos, "a path in a folder that exists", "init_file of track_file %s cannot write %s: it counts as 0", f.Name, f.Path)
 			continue
 		}
-		if f.Init && (f.Overwrite || !n.Exists) && !n.Dir {
+		if f.Init && (f.Overwrite || !n.Exists) && !n.Dir && !n.Odd {
 			continue // written at the start
 		}
 		what, right := n.unfit(f.Path)
@@ -112,6 +113,8 @@ func (n NumberFile) unfit(path string) (what, right string) {
 		return "there is no file " + path, "an absolute path"
 	case !n.Exists:
 		return "there is no file " + path, "a path that exists, or init_file"
+	case n.Odd:
+		return path + " is no regular file", "a file with a number in it"
 	case !n.Opens:
 		return path + " cannot be read", "a file that vipd may read"
 	case !n.Number:
