@@ -2,6 +2,7 @@ package answer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/geodns-vipd/geodns/pkg/dnswire"
@@ -11,10 +12,7 @@ import (
 // summarize says in one sentence why a reply is what it is: by the policies that
 // were asked, and of what no policy decides by the look-up.
 func summarize(e *Explanation, t *trace, rcode dnswire.RCode) string {
-	var parts []string
-	for _, s := range t.summaries {
-		parts = append(parts, s)
-	}
+	parts := slices.Clone(t.summaries)
 	empty := rcode == dnswire.RCodeNoError && len(e.Answers) == 0
 	switch {
 	case len(t.steps) == 0:

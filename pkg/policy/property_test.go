@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -35,9 +36,25 @@ func TestPickAgreesWithOracle(t *testing.T) {
 					t.Fatalf("%s for %v (traced: %v)\n got %s, drawn from %v\nwant %s, drawn from %v",
 						spec, client, trace != nil, g, got.asked, w, want.asked)
 				}
+				if trace != nil {
+					saysWhy(t, trace.Summary, r.sites)
+				}
 			}
 		}
 	})
+}
+
+// saysWhy holds the summary of a choice to its form: one line that begins with the
+// sites chosen, has a reason behind them, and none that is empty.
+func saysWhy(t *rapid.T, summary string, sites []string) {
+	t.Helper()
+	if len(sites) > 0 && len(sites) <= summarySites && !strings.HasPrefix(summary, strings.Join(sites, ", ")+": ") {
+		t.Fatalf("%q does not begin with the sites chosen, %v", summary, sites)
+	}
+	if summary == "" || strings.ContainsAny(summary, "\n\r") || strings.Contains(summary, ": ;") || strings.Contains(summary, "; ;") ||
+		strings.HasSuffix(summary, ": ") || strings.HasSuffix(summary, "; ") {
+		t.Fatalf("no sentence: %q", summary)
+	}
 }
 
 // Whatever rules match and however far the sites are, two clients with the same
