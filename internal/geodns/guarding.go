@@ -68,13 +68,20 @@ func (g *generation) guardings(p *policy.Policy, spec *policy.Spec) []Guarding {
 // least.
 func (g *generation) guarding(guard policy.Guarded) (out Guarding, keeps bool) {
 	bound := health.Guard{MinSites: guard.MinSites, MaxRemoved: guard.MaxRemoved}
-	for _, family := range []policy.Family{policy.V4, policy.V6} {
-		counted := func(i int32) bool { return countsIn(g.sites.At(i), family) }
-		n := 0
+	families := []policy.Family{policy.V4, policy.V6}
+	var sites [2]int
+	for f, family := range families {
 		for _, i := range guard.Sites {
-			if counted(i) {
-				n++
+			if countsIn(g.sites.At(i), family) {
+				sites[f]++
 			}
+		}
+	}
+	for f, family := range families {
+		counted := func(i int32) bool { return countsIn(g.sites.At(i), family) }
+		n := sites[f]
+		if !bound.Bounds(n, max(sites[0], sites[1])) {
+			continue
 		}
 		at := slices.IndexFunc(guard.Below, func(i int32) bool { return counted(i) && len(g.sites.At(i).Checks) > 0 })
 		if allowed := bound.Allowed(n); at >= 0 && allowed < n && (!keeps || allowed < out.Out) {

@@ -28,6 +28,12 @@ func (g Guard) Allowed(n int) int {
 	return max(0, min(n-g.MinSites, n*g.MaxRemoved/100))
 }
 
+// Bounds reports whether a family is bounded that n of the sites have, when most
+// have the other one or it. One that so few have that none of them could be out
+// is not: they would have to stay in for the clients of the other family too, and
+// when all of them are down, all_down serves them anyhow.
+func (g Guard) Bounds(n, most int) bool { return n > 0 && (g.Allowed(n) > 0 || n >= most) }
+
 // SetGuards gives the board the guards; it keeps the list.
 func (b *Board) SetGuards(guards []Guard) {
 	b.guards = guards
@@ -80,7 +86,7 @@ func (s standing) carried() (gone, kept []out) {
 	return gone, kept
 }
 
-// standings returns how a guard stands in each family that its sites have.
+// standings returns how a guard stands in each family that it bounds.
 func (b *Board) standings(g Guard, addrs map[string][]Subject, now time.Time) []standing {
 	var all []standing
 	for _, v6 := range []bool{false, true} {
@@ -99,16 +105,14 @@ func (b *Board) standings(g Guard, addrs map[string][]Subject, now time.Time) []
 				st.out = append(st.out, out{site: site, held: true, since: back.since})
 			}
 		}
-		if st.sites == 0 {
-			continue
-		}
 		slices.SortStableFunc(st.out, func(a, b out) int {
 			return cmp.Or(a.rank()-b.rank(), a.since.Compare(b.since), strings.Compare(a.site, b.site))
 		})
 		st.allowed = g.Allowed(st.sites)
 		all = append(all, st)
 	}
-	return all
+	most := max(all[0].sites, all[1].sites)
+	return slices.DeleteFunc(all, func(st standing) bool { return !g.Bounds(st.sites, most) })
 }
 
 // outOf reports whether a site is out, given its addresses of one family. One

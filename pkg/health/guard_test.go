@@ -203,3 +203,33 @@ func TestGuardAgreesWithHistory(t *testing.T) {
 		}
 	})
 }
+
+// TestFamilyOfFewSitesIsNotBounded: one site of three has IPv6 too. It may be out
+// although no other has IPv6.
+func TestFamilyOfFewSitesIsNotBounded(t *testing.T) {
+	y := newYard(3, Guard{Number: 1, MinSites: 2, MaxRemoved: 50})
+	v6 := netip.MustParseAddr("2001:db8::1")
+	y.subjects = append(y.subjects, Subject{ID: 20, Site: "a", Addr: v6, Checks: []string{"web"}})
+	if why := y.b.Forbids(Target{Site: "a"}, y.subjects, y.now); why != "" {
+		t.Errorf("drain of a is refused: %s", why)
+	}
+	y.b.Rebuild(append(y.watches(), Watch{Key: Key{"a", v6, "web"}, Spec: once}))
+	y.result("a", Fail)
+	y.b.Step(Key{"a", v6, "web"}, Result{Verdict: Fail, Err: "refused", At: y.now})
+	if got := y.kept(); got != "" {
+		t.Errorf("%q is kept in, of three sites with two up", got)
+	}
+	y.result("b", Fail)
+	if got := y.kept(); got != "b" {
+		t.Errorf("%q is kept in, want b", got)
+	}
+}
+
+func (y *yard) watches() (out []Watch) {
+	for _, s := range y.subjects {
+		if s.Addr.Is4() {
+			out = append(out, Watch{Key: Key{s.Site, s.Addr, "web"}, Spec: once})
+		}
+	}
+	return out
+}
