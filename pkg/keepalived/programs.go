@@ -117,6 +117,13 @@ func (m *machine) commands() {
 		m.withoutUser(uses)
 		return
 	}
+	if group := m.cfg.Global.ScriptUser.Group; group != "" {
+		if known, asked := m.facts.Groups[group]; asked && !known {
+			m.drop(m.cfg.Global.scriptUserPos, "a group of this machine", "runs no script that names no user of its own", "script_user: there is no group %s", group)
+			m.withoutUser(uses)
+			return
+		}
+	}
 	if asRoot != (diag.Pos{}) && m.cfg.Global.ScriptUser.Name == "" {
 		m.diags.Warnf(asRoot, "a user "+DefaultScriptUser+", or script_user in global_defs", "scripts run as root")
 	}
