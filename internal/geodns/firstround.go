@@ -14,7 +14,7 @@ const maxFirstRound = 4096
 
 // attempt makes one probe within its timeout.
 func attempt(ctx context.Context, w target) health.Result {
-	ctx, cancel := context.WithTimeout(ctx, w.Spec.Timeout)
+	ctx, cancel := probe.Within(ctx, w.Spec.Timeout)
 	defer cancel()
 	return w.prober.Probe(ctx, w.Key.Addr)
 }

@@ -144,6 +144,7 @@ func TestTwoNodesRollTheirSecretTogether(t *testing.T) {
 				t.Fatal(err)
 			}
 			node.awaitLog(from, taken, notice)
+			node.awaitLog(from, reloadLine, notice)
 			if text != second {
 				carry("one of the nodes has "+text, true)
 			}

@@ -33,7 +33,7 @@ type rule struct {
 func (w *world) place(a netip.Addr) geo.Place {
 	var out geo.Place
 	for _, db := range w.databases {
-		p, ok := longest(db, a)
+		p, ok := longest(db, behind(a))
 		if !ok {
 			continue
 		}
@@ -51,6 +51,29 @@ func (w *world) place(a netip.Addr) geo.Place {
 		out.ASN = cmp.Or(out.ASN, p.ASN)
 	}
 	return out
+}
+
+// embeddings are the networks of 6to4 and Teredo, under which the databases have
+// their IPv4 part, as their writer lays it out.
+var embeddings = []netip.Prefix{netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("2001::/32")}
+
+// behind returns the address that the databases take a for: the IPv4 one in it, or
+// a itself.
+func behind(a netip.Addr) netip.Addr {
+	for _, e := range embeddings {
+		if e.Contains(a) {
+			b := a.As16()
+			return netip.AddrFrom4([4]byte(b[e.Bits()/8:]))
+		}
+	}
+	return a
+}
+
+// embed returns the network of the embedding e in which an IPv4 network is.
+func embed(e, n netip.Prefix) netip.Prefix {
+	b, v4 := e.Addr().As16(), n.Addr().As4()
+	copy(b[e.Bits()/8:], v4[:])
+	return netip.PrefixFrom(netip.AddrFrom16(b), e.Bits()+n.Bits())
 }
 
 // longest returns the place of the longest network that holds a.
@@ -141,11 +164,22 @@ func comparePrefixes(a, b netip.Prefix) int {
 
 // prepare notes where decisions may change.
 func (w *world) prepare() {
-	for _, n := range w.networks() {
+	around := func(n netip.Prefix) {
 		w.breaks = append(w.breaks, n.Addr())
 		if next := last(n).Next(); next.IsValid() {
 			w.breaks = append(w.breaks, next)
 		}
+	}
+	for _, n := range w.networks() {
+		around(n)
+		for _, e := range embeddings {
+			if n.Addr().Is4() {
+				around(embed(e, n))
+			}
+		}
+	}
+	for _, e := range embeddings {
+		around(e)
 	}
 	slices.SortFunc(w.breaks, netip.Addr.Compare)
 	w.breaks = slices.Compact(w.breaks)
@@ -185,7 +219,7 @@ func within(r *rand.Rand, p netip.Prefix) netip.Addr {
 }
 
 // client returns a random address of a family, most often in a network that is
-// known or right beside one.
+// known or right beside one, or is so by the IPv4 address in it.
 func (w *world) client(r *rand.Rand, v6 bool, networks []netip.Prefix) netip.Addr {
 	anywhere := netip.MustParsePrefix("0.0.0.0/0")
 	if v6 {
@@ -193,6 +227,9 @@ func (w *world) client(r *rand.Rand, v6 bool, networks []netip.Prefix) netip.Add
 	}
 	for {
 		n := networks[r.IntN(len(networks))]
+		if v6 && n.Addr().Is4() && r.IntN(3) == 0 {
+			n = embed(embeddings[r.IntN(len(embeddings))], n)
+		}
 		if n.Addr().Is6() != v6 {
 			continue
 		}

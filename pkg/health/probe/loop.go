@@ -287,10 +287,9 @@ func (l *Loop) close() {
 // what happens too rarely to be done in the loop.
 func (l *Loop) retry(job Job, start, deadline time.Time) {
 	l.aside.Go(func() {
-		ctx, cancel := context.WithDeadline(l.ctx, deadline)
+		ctx, cancel := between(l.ctx, start, deadline)
 		defer cancel()
 		r := job.Prober.Probe(ctx, job.Key.Addr)
-		r.Latency = r.At.Sub(start)
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.strays = append(l.strays, Outcome{job.Key, r})

@@ -2,7 +2,6 @@ package probe
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -173,7 +172,7 @@ func probeOnce(t testing.TB, p Prober, addr netip.Addr, timeout time.Duration) h
 	if throughLoop.Load() && Lean(p) {
 		return loopOnce(t, Job{health.Key{Addr: addr}, p, timeout})
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	ctx, cancel := Within(t.Context(), timeout)
 	defer cancel()
 	return p.Probe(ctx, addr)
 }

@@ -58,10 +58,32 @@ type attempt struct {
 	hasLoad bool
 }
 
+// started is a context of an attempt with the time at which it began, which may be
+// before the prober takes it up.
+type started struct {
+	context.Context
+	at time.Time
+}
+
+// Within returns a context for one attempt, whose time-out begins to run now: an
+// attempt that takes it up late says its time-out as it was set.
+func Within(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	now := time.Now()
+	return between(ctx, now, now.Add(timeout))
+}
+
+func between(ctx context.Context, start, deadline time.Time) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	return started{ctx, start}, cancel
+}
+
 // begin starts the clock of an attempt. The cancel function must be called at
 // its end.
 func begin(ctx context.Context, addr netip.Addr, via Via) (*attempt, context.CancelFunc) {
 	a := &attempt{addr: addr.Unmap(), start: time.Now(), stage: connecting, via: via}
+	if s, ok := ctx.(started); ok {
+		ctx, a.start = s.Context, s.at
+	}
 	cancel := context.CancelFunc(func() {})
 	deadline, ok := ctx.Deadline()
 	if !ok {
