@@ -98,7 +98,7 @@ func TestEveryPolicyOnACityDatabase(t *testing.T) {
 	}
 	located := func(client netip.Addr) geo.Place {
 		p := w.place(client)
-		if at, ok := longest(city, client); ok {
+		if at, ok := longest(city, behind(client)); ok {
 			p.Lat, p.Lon, p.HasLocation = at.Lat, at.Lon, at.HasLocation
 		}
 		return p
