@@ -138,23 +138,7 @@ func shortened(text string) string {
 // loadFiles reads the configuration and all that it names. The result is nil
 // if the findings hold an error.
 func loadFiles(file string, flags *pflag.FlagSet) (*geodns.Loaded, diag.List) {
-	cfg, list := config.Load(file, flags)
-	if !list.HasErrors() {
-		loaded, more := geodns.Load(cfg)
-		return loaded, append(list, more...)
-	}
-	if len(cfg.Folders) == 0 && len(cfg.ZoneFiles) == 0 {
-		return nil, list
-	}
-	// The mistakes in the files are told beside those in the settings. A file or
-	// folder that is not there may just be named by a setting that is wrong.
-	_, more := geodns.Load(cfg)
-	for _, d := range more {
-		if d.Pos.Line > 0 {
-			list = append(list, d)
-		}
-	}
-	return nil, list
+	return geodns.LoadChecked(config.Load(file, flags))
 }
 
 // loadOrTell is loadFiles for commands that need the files to be good: it

@@ -42,7 +42,7 @@ before file. Lists are separated by commas.`,
 		read := func() (config.Geodns, diag.List) { return config.Load(file, cmd.Flags()) }
 		cfg, list := read()
 		if list.HasErrors() {
-			_, list = loadFiles(file, cmd.Flags()) // what is wrong with the files too
+			_, list = geodns.LoadChecked(cfg, list) // what is wrong with the files too
 		}
 		cli.PrintDiags(cmd.ErrOrStderr(), list)
 		if list.HasErrors() {

@@ -46,6 +46,31 @@ type Loaded struct {
 // the findings hold an error.
 func Load(cfg config.Geodns) (*Loaded, diag.List) { return new(loader).load(cfg) }
 
+// LoadChecked is Load of a configuration that has findings of its own. If one of
+// them is an error, the mistakes in the files are told beside it.
+func LoadChecked(cfg config.Geodns, list diag.List) (*Loaded, diag.List) {
+	return new(loader).loadChecked(cfg, list)
+}
+
+func (l *loader) loadChecked(cfg config.Geodns, list diag.List) (*Loaded, diag.List) {
+	if !list.HasErrors() {
+		loaded, more := l.load(cfg)
+		return loaded, append(list, more...)
+	}
+	if len(cfg.Folders) == 0 && len(cfg.ZoneFiles) == 0 {
+		return nil, list
+	}
+	_, more := l.load(cfg)
+	for _, d := range more {
+		// A file or folder that is not there may just be named by a setting that
+		// is wrong.
+		if d.Pos.Line > 0 {
+			list = append(list, d)
+		}
+	}
+	return nil, list
+}
+
 // loader loads again and again, and keeps what did not change: databases,
 // zones, and what the steering files made of both.
 type loader struct {

@@ -145,10 +145,11 @@ func tidyUp() { debug.FreeOSMemory() }
 // at the start is taken over from what runs, and that is said.
 func (s *Server) loadAgain() (*Loaded, diag.List) {
 	cfg := s.Config
+	var list diag.List
 	if s.Reread != nil {
-		next, list := s.Reread()
-		if list.HasErrors() {
-			return nil, list
+		var next config.Geodns
+		if next, list = s.Reread(); list.HasErrors() {
+			return s.loader.loadChecked(next, list)
 		}
 		s.warnFixed(next)
 		cfg.Folders, cfg.ZoneFiles, cfg.Databases = next.Folders, next.ZoneFiles, next.Databases
@@ -159,7 +160,7 @@ func (s *Server) loadAgain() (*Loaded, diag.List) {
 		cfg.Limits.RRLRate, cfg.Limits.RRLWindow = next.Limits.RRLRate, next.Limits.RRLWindow
 		cfg.Limits.RRLSlip, cfg.Limits.RRLExempt = next.Limits.RRLSlip, next.Limits.RRLExempt
 	}
-	return s.loader.load(cfg)
+	return s.loader.loadChecked(cfg, list)
 }
 
 // warnFixed names the settings that changed in the file and need a restart.

@@ -177,6 +177,7 @@ func TestWrongFilesKeepTheOldState(t *testing.T) {
 		{"an unknown policy", files{"zones/example.com.zone": zoneText("www 5 STEER wob\n")}, `example\.com\.zone:5:13: .*wob.*did you mean \\?"?web`},
 		{"steering.yaml cut off", files{"zones/steering.yaml": "checks:\n  web: {http: {port"}, `steering\.yaml:`},
 		{"an unknown key in geodns.yaml", files{"geodns.yaml": basicConfig + "lisen: []\n"}, `geodns\.yaml:4:1: .*did you mean \\?"?listen`},
+		{"mistakes in both", files{"zones/example.com.zone": zoneText("bad A 1.2.3\n"), "geodns.yaml": basicConfig + "lisen: []\n"}, `(?s)geodns\.yaml:4:1: .*example\.com\.zone:5:7: `},
 		{"no zones folder", files{"geodns.yaml": basicConfig + "zones: elsewhere\n"}, `elsewhere`},
 		{"a database that is none", files{"geodns.yaml": basicConfig + "geo: {database: [geodns.yaml]}\n"}, `geo database`},
 	} {
@@ -185,10 +186,10 @@ func TestWrongFilesKeepTheOldState(t *testing.T) {
 		s.awaitLog(from, regexp.MustCompile(`level=ERROR .*`+c.told), notice)
 		s.awaitLog(from, regexp.MustCompile(`msg="reload refused`), notice)
 		eventually(t, time.Second, "the metric says so", func() bool { return s.metric("geodns_config_ok") == 0 })
-		st := s.status()
-		if st.Config.OK || !regexp.MustCompile(c.told).MatchString(strings.Join(st.Config.Errors, "\n")) {
-			t.Errorf("%s: status says ok = %v, %q", c.what, st.Config.OK, st.Config.Errors)
-		}
+		eventually(t, time.Second, c.what+": the status says so", func() bool {
+			st := s.status()
+			return !st.Config.OK && regexp.MustCompile(c.told).MatchString(strings.Join(st.Config.Errors, "\n"))
+		})
 		if got := s.mustAddr("www.example.com"); got != sites[0].ip() {
 			t.Errorf("%s: %v is answered", c.what, got)
 		}
