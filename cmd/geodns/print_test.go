@@ -13,6 +13,7 @@ import (
 	"github.com/geodns-vipd/geodns/internal/geodns"
 	"github.com/geodns-vipd/geodns/pkg/answer"
 	"github.com/geodns-vipd/geodns/pkg/diag"
+	"github.com/geodns-vipd/geodns/pkg/simulate"
 )
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
@@ -203,5 +204,16 @@ func TestSitesAreToggledByTheirNames(t *testing.T) {
 	}
 	if sites.IsUp("fra") {
 		t.Error("fra is up")
+	}
+}
+
+func TestSimulationSaysWhoIsFullAlready(t *testing.T) {
+	var b strings.Builder
+	printSimulation(&b, &simulate.Result{Sends: []simulate.Sending{
+		{Site: "fra", Stays: 0.625, To: map[string]float64{"iad": 0.25, "sgp": 0.125}},
+	}})
+	const want = "site fra is over its capacity before the change: it keeps 62.5 % of its clients and sends on 25.0 % to iad, 12.5 % to sgp\n"
+	if got := b.String(); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }

@@ -26,6 +26,9 @@ func printSimulation(w io.Writer, r *simulate.Result) {
 		}
 		printPolicyMoves(w, &r.Policies[i])
 	}
+	for _, s := range r.Sends {
+		fmt.Fprintf(w, "%s\n", sendingText(s))
+	}
 	for _, s := range r.Spills {
 		fmt.Fprintf(w, "%s\n", spillText(s))
 	}
@@ -58,17 +61,32 @@ func printPolicyMoves(w io.Writer, p *simulate.PolicyResult) {
 	}
 }
 
+// sendingText says who has the clients of a site that is full before the change.
+func sendingText(s simulate.Sending) string {
+	return fmt.Sprintf("site %s is over its capacity before the change: it keeps %s of its clients and sends on %s",
+		s.Site, simulate.Percent(s.Stays), goingText(s.To, simulate.Percent))
+}
+
 // spillText says where the excess of a site goes.
 func spillText(s simulate.Spill) string {
-	order := slices.SortedFunc(maps.Keys(s.To), func(a, b string) int {
-		return cmp.Or(cmp.Compare(s.To[b], s.To[a]), strings.Compare(a, b))
-	})
-	var to []string
-	for _, site := range order {
-		to = append(to, fmt.Sprintf("%.4g to %s", s.To[site], siteWord(site)))
+	load := func(v float64) string { return fmt.Sprintf("%.4g", v) }
+	return fmt.Sprintf("site %s gets a load of %s, and its capacity is %s: it sends on %s and is left with %s",
+		s.Site, load(s.Load), load(s.Capacity), goingText(s.To, load), load(s.Left))
+}
+
+// goingText lists where clients go, most of them first.
+func goingText(to map[string]float64, amount func(float64) string) string {
+	var out []string
+	for _, site := range mostFirst(to) {
+		out = append(out, amount(to[site])+" to "+siteWord(site))
 	}
-	text := fmt.Sprintf("site %s gets a load of %.4g, and its capacity is %.4g: it sends on ", s.Site, s.Load, s.Capacity)
-	return text + cmp.Or(strings.Join(to, ", "), "nothing") + fmt.Sprintf(" and is left with %.4g", s.Left)
+	return cmp.Or(strings.Join(out, ", "), "nothing")
+}
+
+func mostFirst(parts map[string]float64) []string {
+	return slices.SortedFunc(maps.Keys(parts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(parts[b], parts[a]), strings.Compare(a, b))
+	})
 }
 
 // printCountries prints the countries from which clients move.
@@ -93,11 +111,8 @@ func printCountries(w io.Writer, rows []simulate.CountryResult) {
 
 // sharesText lists shares, the largest first.
 func sharesText(s simulate.Shares) string {
-	order := slices.SortedFunc(maps.Keys(s), func(a, b string) int {
-		return cmp.Or(cmp.Compare(s[b], s[a]), strings.Compare(a, b))
-	})
 	var out []string
-	for _, site := range order {
+	for _, site := range mostFirst(s) {
 		if s[site] >= 1 {
 			return siteWord(site)
 		}
