@@ -20,6 +20,10 @@ import (
 // change: on a network file system, or while the folder does not exist.
 const filePoll = time.Second
 
+// settle is how long a file may be empty before it counts as holding no number:
+// a shell empties a file before it writes the new number.
+const settle = 100 * time.Millisecond
+
 // File is a file that holds a number.
 type File struct {
 	Name, Path string
@@ -66,8 +70,9 @@ func openRegular(path string, flags int) (*os.File, error) {
 // milliseconds. A file that is missing or holds no number counts as 0, as in
 // keepalived.
 func (f *File) Run(ctx context.Context, tell Tell) {
-	last := f.read()
+	last, _ := f.read()
 	tell(last)
+	var emptySince time.Time
 	w, err := fsnotify.NewWatcher()
 	var events <-chan fsnotify.Event
 	if err == nil {
@@ -82,13 +87,25 @@ func (f *File) Run(ctx context.Context, tell Tell) {
 			// The folder, not the file: a file is often replaced by a rename.
 			watching = w.Add(filepath.Dir(f.Path)) == nil
 		}
-		if now := f.read(); now != last {
+		now, empty := f.read()
+		var settled <-chan time.Time
+		switch {
+		case !empty:
+			emptySince = time.Time{}
+		case emptySince.IsZero():
+			emptySince = time.Now()
+			fallthrough
+		case time.Since(emptySince) < settle:
+			settled = time.After(settle)
+		}
+		if settled == nil && now != last {
 			last = now
 			tell(now)
 		}
 		select {
 		case <-ctx.Done():
 			return
+		case <-settled:
 		case <-poll.C:
 		case ev, ok := <-events:
 			if !ok {
@@ -100,25 +117,25 @@ func (f *File) Run(ctx context.Context, tell Tell) {
 	}
 }
 
-// read returns what the file says now.
-func (f *File) read() News {
-	n := News{Kind: KindFile, Name: f.Name}
+// read returns what the file says now, and whether it is empty.
+func (f *File) read() (n News, empty bool) {
+	n = News{Kind: KindFile, Name: f.Name}
 	file, err := openRegular(f.Path, os.O_RDONLY)
 	if err != nil {
 		n.Text = "cannot be read, counts as 0"
-		return n
+		return n, false
 	}
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, 64))
 	if err != nil {
 		n.Text = "cannot be read, counts as 0"
-		return n
+		return n, false
 	}
 	v, ok := keepalived.FileNumber(data)
 	if !ok {
 		n.Text = "holds no number, counts as 0"
-		return n
+		return n, len(data) == 0
 	}
 	n.Up, n.Value = true, v
-	return n
+	return n, false
 }

@@ -105,6 +105,41 @@ func TestFile(t *testing.T) {
 	}
 }
 
+// A shell that writes a number empties the file first. What is between is no
+// news, but a file that stays empty is.
+func TestFileWrittenInPlace(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "weight")
+	write := func(text string) {
+		t.Helper()
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+		f.WriteString(text)
+		f.Close()
+	}
+	write("0\n")
+	f := &File{Name: "w", Path: path}
+	stall := stalltest.Start(t)
+	news := collect(t, f.Run)
+	next(t, news, time.Second)
+	for want := 1; want <= 20; want++ {
+		write(fmt.Sprintln(want))
+		n := next(t, news, 500*time.Millisecond)
+		for n.Value != want && stall.TakeWorst() >= settle/2 {
+			n = next(t, news, 500*time.Millisecond)
+		}
+		if n.Value != want {
+			t.Fatalf("got %+v, want %d", n, want)
+		}
+	}
+	os.Truncate(path, 0)
+	if n := next(t, news, time.Second); n.Up || n.Value != 0 {
+		t.Errorf("an empty file: %+v", n)
+	}
+}
+
 // Nothing waits for the other end of a named pipe, and what is in one is no
 // number.
 func TestNamedPipeCountsAsZero(t *testing.T) {
