@@ -305,8 +305,8 @@ func TestProcessThatExecutesAnewGoesOn(t *testing.T) {
 		t.Fatalf("it has executed its program anew: %+v", n)
 	case <-time.After(2 * processScan):
 	}
-	write("cmdline", "")
 	begin := time.Now()
+	write("cmdline", "")
 	if n := next(t, news, nameTime+time.Second); n.Up {
 		t.Errorf("without a command line for good: %+v", n)
 	}
