@@ -43,6 +43,13 @@ func (s *Server) readCookies() {
 	}
 }
 
+// cookiesUnchanged reports whether the file of the secrets still says what is in
+// use, or nothing that could be used.
+func (s *Server) cookiesUnchanged() bool {
+	secrets, err := s.dir.ReadSecrets(cookieSecret)
+	return err != nil || cookiesOf(secrets) == s.cookies
+}
+
 // cookieLoop rolls the secret at the age that the configuration sets. The change of
 // the file makes a reload, as that of an operator does.
 func (s *Server) cookieLoop(ctx context.Context) error {

@@ -59,7 +59,7 @@ func (s *Server) reloadLoop(ctx context.Context) error {
 			}
 		case <-changes:
 		case <-again.C:
-			if s.loader.unchanged() {
+			if s.loader.unchanged() && s.cookiesUnchanged() {
 				continue
 			}
 			if !suspect {
@@ -84,12 +84,12 @@ func (s *Server) reloadLoop(ctx context.Context) error {
 	}
 }
 
-// staleness returns a function that tells whether any file of a configuration
-// has changed since now. The first round of checks can take seconds between
+// staleness returns a function that tells whether any file of a configuration, or
+// one of others, has changed since now. The first round of checks can take seconds between
 // the first load and the first look of the watcher.
-func staleness(cfg config.Geodns) func() bool {
+func staleness(cfg config.Geodns, others ...string) func() bool {
 	inv, _ := takeInventory(cfg)
-	paths := slices.Concat(inv.watched, cfg.Databases)
+	paths := slices.Concat(inv.watched, cfg.Databases, others)
 	if cfg.File != "" {
 		paths = append(paths, cfg.File)
 	}

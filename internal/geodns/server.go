@@ -120,7 +120,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	defer s.dir.Close()
 	defer func() { s.former.end() }()
-	s.stale = staleness(s.Config)
+	s.stale = staleness(s.Config, s.dir.SecretPath(cookieSecret))
 	loaded, list := s.loader.load(s.Config)
 	if list.HasErrors() {
 		return &findingsError{list}
