@@ -259,14 +259,15 @@ type option struct {
 	wildcard           bool // for wildcard sockets only
 }
 
-// Path MTU discovery is off: replies are short enough not to need it, and a
-// forged "fragmentation needed" must not cut them (RFC 9715). INTERFACE sends at
-// the MTU of the interface without the DF bit, ignores what ICMP says, and never
-// splits a reply: one that is longer than the interface carries is an error
-// (EMSGSIZE), and is sent once more as a truncated one.
+// Nobody splits a reply: PROBE sends IPv4 with the DF bit, in IPv6 no router may
+// anyway, and one that is longer than the interface carries is an error (EMSGSIZE),
+// and is sent once more as a truncated one (RFC 9715, Section 3.1). What ICMP says
+// of the path is ignored by both, so that a forged "fragmentation needed" does not
+// cut replies. The DF bit saves time, too: without it the kernel makes a number for
+// the fragments of each reply, by a keyed hash and an atomic counter.
 var (
 	udp4Options = []option{
-		{unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_INTERFACE, false},
+		{unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE, false},
 		{unix.IPPROTO_IP, unix.IP_PKTINFO, 1, true},
 	}
 	udp6Options = []option{
