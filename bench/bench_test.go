@@ -12,6 +12,7 @@ package bench
 import (
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -110,9 +111,12 @@ func measureWorkload(t *testing.T, servers []*process, w workload, place placeme
 	for _, s := range servers {
 		res.rows = append(res.rows, row{server: s.name, ready: s.ready, memory: s.memory(t)})
 	}
+	// The order changes from round to round: who comes after whom makes a difference
+	// of some percent.
+	order := rand.New(rand.NewPCG(1, 2))
 	round := func(each func(s *process, r *row)) {
-		for i, s := range servers {
-			each(s, &res.rows[i])
+		for _, i := range order.Perm(len(servers)) {
+			each(servers[i], &res.rows[i])
 		}
 	}
 	for range set.rounds {

@@ -263,8 +263,7 @@ type option struct {
 // anyway, and one that is longer than the interface carries is an error (EMSGSIZE),
 // and is sent once more as a truncated one (RFC 9715, Section 3.1). What ICMP says
 // of the path is ignored by both, so that a forged "fragmentation needed" does not
-// cut replies. The DF bit saves time, too: without it the kernel makes a number for
-// the fragments of each reply, by a keyed hash and an atomic counter.
+// cut replies.
 var (
 	udp4Options = []option{
 		{unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE, false},
