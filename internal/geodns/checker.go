@@ -193,6 +193,21 @@ func (c *checker) republish(now time.Time) {
 	c.rest = ended.Add(restFactor * ended.Sub(began))
 }
 
+// wakeBy has something published at t at the latest.
+func (c *checker) wakeBy(t time.Time) {
+	if c.wake.IsZero() || t.Before(c.wake) {
+		c.wake = t
+	}
+}
+
+// wakeForNext is for what the board has been told beside a result that is
+// published. What is due already, and waits for the timer, stays due.
+func (c *checker) wakeForNext(now time.Time) {
+	if next, ok := c.board.Next(now); ok {
+		c.wakeBy(next)
+	}
+}
+
 // subjects returns everything whose state is published.
 func (c *checker) subjects() []health.Subject {
 	if c.things == nil {

@@ -25,7 +25,7 @@ func (s *Server) reportLoad(site string, load float64) error {
 	ran := s.checker.do(context.Background(), func(context.Context) {
 		now := time.Now()
 		taken = s.checker.board.ReportLoad(site, load, now)
-		s.checker.wake, _ = s.checker.board.Next(now)
+		s.checker.wakeForNext(now)
 	})
 	switch {
 	case !ran:
@@ -67,5 +67,5 @@ func (c *checker) passLoad(r keyedResult) {
 	}
 	now := time.Now()
 	c.board.ReportLoad(r.key.Site, sum, now)
-	c.wake, _ = c.board.Next(now)
+	c.wakeForNext(now)
 }

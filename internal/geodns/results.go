@@ -72,8 +72,8 @@ func (c *checker) handle() {
 	now := time.Now()
 	if !now.Before(c.rest) {
 		c.republish(now)
-	} else if c.wake.IsZero() || c.rest.Before(c.wake) {
-		c.wake = c.rest
+	} else {
+		c.wakeBy(c.rest)
 	}
 }
 
