@@ -81,8 +81,11 @@ func printCheckJSON(w io.Writer, loaded *geodns.Loaded, list diag.List) error {
 	return enc.Encode(out)
 }
 
-// failoversShown bounds the rows for people; --json has all.
-const failoversShown = 20
+// What is shown to people; --json has all.
+const (
+	failoversShown = 20 // rows
+	policyShown    = 40 // characters of a policy in place
+)
 
 // printFailovers prints how long clients may be sent to a dead site.
 func printFailovers(w io.Writer, list []geodns.Failover) {
@@ -96,7 +99,7 @@ func printFailovers(w io.Writer, list []geodns.Failover) {
 		f := &list[i]
 		for _, name := range f.Names {
 			if rows++; rows <= failoversShown {
-				fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", f.Within(), name, shortened(f.Policy), f.Why())
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", f.Within(), name, diag.Shorten(f.Policy, policyShown), f.Why())
 			}
 		}
 	}
@@ -124,15 +127,6 @@ func printGuards(w io.Writer, list []geodns.Failover) {
 	if left := len(told) - failoversShown; left > 0 {
 		fmt.Fprintf(w, "and %d more guards: see --json\n", left)
 	}
-}
-
-// shortened cuts the text of a policy in place.
-func shortened(text string) string {
-	const most = 40
-	if r := []rune(text); len(r) > most {
-		return string(r[:most-1]) + "…"
-	}
-	return text
 }
 
 // loadFiles reads the configuration and all that it names. The result is nil

@@ -67,7 +67,7 @@ func (g *generation) checkBudgets(steer *zone.Steer, root *policy.Policy, list *
 			continue
 		}
 		worst := g.slowestOf(spec)
-		guard, frozen := g.frozen(root, spec)
+		guard, frozen := frozen(g.guardings(root, spec))
 		switch {
 		case worst.site == "":
 		case !worst.watched:

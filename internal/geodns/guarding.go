@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/health"
 	"github.com/geodns-vipd/geodns/pkg/policy"
 	"github.com/geodns-vipd/geodns/pkg/zone"
@@ -20,13 +21,16 @@ type Guarding struct {
 	site string // one that it may keep, below the policy asked about
 }
 
+// guardText is how much is shown of the text of a policy in place, in characters.
+const guardText = 60
+
 // String says it for people.
 func (g Guarding) String() string {
 	which := "one that dies beyond that"
 	if g.Out == 0 {
 		which = "a dead one"
 	}
-	return "the guard of " + shortGuard(g.Policy) + " " + g.lets() + ": " + which + " is answered until a person acts"
+	return "the guard of " + diag.Shorten(g.Policy, guardText) + " " + g.lets() + ": " + which + " is answered until a person acts"
 }
 
 // lets says what the guard does.
@@ -38,16 +42,6 @@ func (g Guarding) lets() string {
 		return fmt.Sprintf("lets none of its %d sites with %s be out", g.Sites, g.Family)
 	}
 	return fmt.Sprintf("lets %d of its %d sites with %s be out", g.Out, g.Sites, g.Family)
-}
-
-// shortGuard is the name of a policy, or of one in place the beginning of its
-// text.
-func shortGuard(name string) string {
-	const most = 60
-	if r := []rune(name); len(r) > most {
-		return string(r[:most-1]) + "…"
-	}
-	return name
 }
 
 // guardings returns the guards that may keep in a dead site below spec, which is
@@ -97,9 +91,9 @@ func countsIn(s *policy.Site, family policy.Family) bool {
 	return len(s.Addrs) == 0 || slices.ContainsFunc(s.Addrs, func(a policy.Address) bool { return a.Addr.Is6() == (family == policy.V6) })
 }
 
-// frozen returns a guard that keeps in whatever dies first below spec.
-func (g *generation) frozen(p *policy.Policy, spec *policy.Spec) (Guarding, bool) {
-	list := g.guardings(p, spec)
+// frozen returns the one of some guards, the strictest first, that keeps in
+// whatever dies first.
+func frozen(list []Guarding) (Guarding, bool) {
 	if len(list) == 0 || list[0].Out > 0 {
 		return Guarding{}, false
 	}
@@ -115,7 +109,7 @@ func (g *generation) failover(s *zone.Steer, p *policy.Policy) Failover {
 	if !worst.watched {
 		return f
 	}
-	guard, frozen := g.frozen(p, p.Spec())
+	guard, frozen := frozen(f.Guards)
 	if frozen {
 		worst = g.detections[guard.site]
 		f.Site = worst.site

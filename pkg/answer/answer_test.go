@@ -138,6 +138,15 @@ func testPolicies() map[string]*policy.Spec {
 	return out
 }
 
+// exampleZone is the beginning of a zone for [load].
+const exampleZone = `
+zone example.com
+$TTL 300
+@   SOA ns1 hostmaster 1 3600 600 604800 300
+@   NS  ns1
+ns1 A   192.0.2.53
+`
+
 // load reads the zones of a transcript.
 func load(t testing.TB, head string) *world {
 	t.Helper()

@@ -33,13 +33,7 @@ func TestExplainSaysThatNoZoneHoldsTheNameOnlyIfSo(t *testing.T) {
 }
 
 func TestSummaryOfWhatNoPolicyDecidesAloneSaysWhy(t *testing.T) {
-	w := load(t, `
-zone example.com
-$TTL 300
-@    SOA ns1 hostmaster 1 3600 600 604800 300
-@    NS  ns1
-ns1  A   192.0.2.53
-sub  NS  ns1
+	w := load(t, exampleZone+`sub  NS  ns1
 www  60 STEER web
 www  TXT plain
 to   CNAME www

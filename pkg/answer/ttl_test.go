@@ -11,13 +11,7 @@ import (
 // The TTL of a range is how soon a check could change the answer, also by one
 // that is down now and could come back.
 func TestTheTTLOfARangeFollowsTheHorizon(t *testing.T) {
-	w := load(t, `
-zone example.com
-$TTL 300
-@   SOA ns1 hostmaster 1 3600 600 604800 300
-@   NS  ns1
-ns1 A   192.0.2.53
-www 60/10 STEER web
+	w := load(t, exampleZone+`www 60/10 STEER web
 one 60    STEER web
 `)
 	set := func(site string, up bool, horizon uint16) {

@@ -172,3 +172,12 @@ func distance(a, b string) int {
 	}
 	return prev[len(y)]
 }
+
+// Shorten cuts a text, such as that of a policy in place, to so many characters,
+// the last of them an ellipsis.
+func Shorten(text string, most int) string {
+	if r := []rune(text); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return text
+}

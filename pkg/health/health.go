@@ -59,6 +59,9 @@ type Entry struct {
 // NoHorizon is the [Entry.Horizon] of a thing that no check watches.
 const NoHorizon = 65535
 
+// Out reports whether the operator has taken the thing out altogether.
+func (e Entry) Out() bool { return e.Share == 0 || e.Forced == ForcedDown }
+
 // Keeps returns the part of its clients that a thing may have and keeps.
 func (e Entry) Keeps() uint16 { return keptOf(e.Share, e.Spill) }
 

@@ -15,6 +15,12 @@ func (b *treeBuilder) braceless(around, n *node) bool {
 	return known && !k.block || wordsOf(around.kind).words == nil && around.kind != "" && around.kind != topLevel
 }
 
+// passesOver reports whether keepalived passes over the { of n, or n stands for
+// one that belongs to nothing.
+func (b *treeBuilder) passesOver(around, n *node) bool {
+	return n == around || b.unknownBlock(around, n) || b.braceless(around, n)
+}
+
 // missingBrace opens the block of the last line although no brace followed, if
 // its keyword makes no sense without. keepalived does so inside other blocks,
 // but takes the } for the end of both; outside all blocks it finds nothing in
@@ -76,7 +82,7 @@ func (b *treeBuilder) loseRest() {
 func (b *treeBuilder) real() *node {
 	for i := len(b.stack) - 1; i > 0; i-- {
 		n, around := b.stack[i], b.stack[i-1]
-		if n != around && n.kind != "" && !b.unknownBlock(around, n) && !b.braceless(around, n) {
+		if n.kind != "" && !b.passesOver(around, n) {
 			return n
 		}
 	}
@@ -87,7 +93,7 @@ func (b *treeBuilder) real() *node {
 // another.
 func (b *treeBuilder) endUnknown(n *node, pos diag.Pos) {
 	around := b.top()
-	if n != around && !b.unknownBlock(around, n) && !b.braceless(around, n) {
+	if !b.passesOver(around, n) {
 		return
 	}
 	block := b.real()

@@ -6,12 +6,7 @@ package policy
 // is no other.
 func (w *walk) draw(at int32) int {
 	n := &w.p.nodes[at]
-	zero := false
-	sum, count, last := w.lots(n, zero)
-	if count == 0 {
-		zero = true
-		sum, count, last = w.lots(n, zero)
-	}
+	sum, count, last, zero := w.contenders(n)
 	switch {
 	case count == 1:
 		w.traceDraw(n, zero, sum, last)
@@ -56,6 +51,16 @@ func (w *walk) stick(n *node, zero bool) int {
 	}
 	w.traceStick(n, zero, best)
 	return best
+}
+
+// contenders returns the lots of those that are up: of the ones with a weight, or
+// where there is none of those of weight 0 (zero).
+func (w *walk) contenders(n *node) (sum uint64, count, last int, zero bool) {
+	if sum, count, last = w.lots(n, false); count > 0 {
+		return sum, count, last, false
+	}
+	sum, count, last = w.lots(n, true)
+	return sum, count, last, true
 }
 
 // lots returns the sum of the lots, how many kids have any, and the last of

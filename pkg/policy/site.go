@@ -18,7 +18,7 @@ func (w *walk) mayBeServed(e health.Entry, name string) bool {
 	switch {
 	case w.manner == everything:
 		return true
-	case e.Share == 0 || e.Forced == health.ForcedDown:
+	case e.Out():
 		return false
 	case e.Share == health.FullShare || w.manner != byHealth:
 		return true

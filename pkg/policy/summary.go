@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/geodns-vipd/geodns/pkg/diag"
 	"github.com/geodns-vipd/geodns/pkg/health"
 )
 
@@ -147,12 +148,7 @@ func (w *walk) countUp(n *node) int {
 
 func (w *walk) tellWeighted(at int32, picked int) string {
 	n := &w.p.nodes[at]
-	zero := false
-	sum, count, _ := w.lots(n, zero)
-	if count == 0 {
-		zero = true
-		sum, count, _ = w.lots(n, zero)
-	}
+	sum, count, _, zero := w.contenders(n)
 	what := w.ofThoseUp(count) + w.inside(at)
 	if zero {
 		what += ", all of weight 0"
@@ -283,12 +279,7 @@ func fewOf(reasons []string) []string {
 }
 
 // cut shortens the text of a rule or of a policy in place.
-func cut(text string) string {
-	if r := []rune(text); len(r) > summaryText {
-		return string(r[:summaryText-1]) + "…"
-	}
-	return text
-}
+func cut(text string) string { return diag.Shorten(text, summaryText) }
 
 // ordinal is first, second, third, 4th, …
 func ordinal(n int) string {

@@ -11,7 +11,7 @@ import (
 func (w *walk) whyOut(n *node, i int) string {
 	k := &n.kids[i]
 	if k.target != noTarget {
-		if e := w.in.Health.At(k.target); e.Share == 0 || e.Forced == health.ForcedDown {
+		if e := w.in.Health.At(k.target); e.Out() {
 			return saying(n.target(i)+" is "+overruled(e)+" in "+cut(n.spec.String())+" alone", " ", w.why(k.target))
 		}
 	}
@@ -41,7 +41,7 @@ func (w *walk) whySiteOut(s *Site) string {
 	e := w.in.Health.At(s.ID)
 	beyond := func(share uint16) bool { return w.place16(forGate, s.Name) >= uint32(share) }
 	switch {
-	case e.Share == 0 || e.Forced == health.ForcedDown:
+	case e.Out():
 		return saying(s.Name+" is "+overruled(e), " ", w.why(s.ID))
 	case e.Share < health.FullShare && beyond(e.Share):
 		return saying(fmt.Sprintf("%s takes %.3g %% of its clients, and this is not one of them", s.Name, percent(e.Share)), ": ", w.why(s.ID))
@@ -73,7 +73,7 @@ func (w *walk) whySiteOut(s *Site) string {
 // "" for nothing.
 func (w *walk) whyEntryOut(name string, id health.ID, hashed string) string {
 	switch e := w.in.Health.At(id); {
-	case e.Share == 0 || e.Forced == health.ForcedDown:
+	case e.Out():
 		return saying(name+" is "+overruled(e), " ", w.why(id))
 	case e.Share < health.FullShare && w.place16(forGate, hashed) >= uint32(e.Share):
 		return saying(fmt.Sprintf("%s takes %.3g %% of its clients, and this is not one of them", name, percent(e.Share)), ": ", w.why(id))
